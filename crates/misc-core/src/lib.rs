@@ -1,0 +1,55 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod app;
+mod context;
+mod deadline;
+mod entrypoint;
+mod error;
+mod exit;
+mod graph;
+mod handle;
+mod lifecycle;
+mod listener;
+mod meter;
+mod node;
+mod plugin;
+mod process;
+mod report;
+mod resource;
+mod restart;
+mod run;
+mod scope;
+mod service;
+mod signals;
+mod sockets;
+mod spec;
+mod status;
+mod supervisor;
+mod sync;
+mod task;
+mod time;
+
+pub use tokio_util::sync::CancellationToken;
+
+pub use self::{
+    app::App,
+    context::{Context, GetError, Reloads},
+    deadline::Deadline,
+    entrypoint::{Runtime, main},
+    error::{BoxError, CommandError, Failure},
+    exit::Exit,
+    handle::{Handle, Started, Stopped},
+    lifecycle::{Lifecycle, Phase, Transition},
+    listener::{Handshake, Incoming, Listener, Stream},
+    meter::{Counter, Gauge, Histogram, Meter, Tracked},
+    plugin::Plugin,
+    report::{Late, Report},
+    resource::{CloseFn, Closed, Driver, Gone, Opening, Resource, resource},
+    restart::Restart,
+    service::{Plan, Service},
+    sockets::{Address, Bind, ListenError, Request, Socket, SocketKind, Sockets},
+    spec::{Factory, OnFailure, Restartable, Spec, factory, service_fn, spec},
+    status::{Dependency, Inspected, Status},
+    task::{Task, TaskError},
+};

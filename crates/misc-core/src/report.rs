@@ -1,0 +1,200 @@
+//! How an app ended: its failures, who was late, and the exit code.
+
+use std::{error::Error, fmt, panic::Location, sync::Arc, time::Duration};
+
+use crate::{
+    error::{BoxError, Failure, GroupFailed, SharedError, write_chain},
+    exit::Exit,
+    lifecycle::Phase,
+};
+
+/// What went wrong in an app: every failure and every late service.
+///
+/// `Display` and `Debug` print each error with its whole chain, so `fn main() -> Result<(), Report>` reads well. It
+/// is not an [`Error`] itself, so that `?` turns any error into one.
+///
+/// # Examples
+/// ```
+/// use misc_core::Report;
+///
+/// fn setup() -> Result<u16, Report> {
+///     Ok("8080".parse()?)
+/// }
+/// assert!(setup().is_ok());
+/// ```
+#[derive(Default, Clone)]
+pub struct Report {
+    failures: Vec<Failure>,
+    late: Vec<Late>,
+}
+
+impl Report {
+    /// The exit code when a service was late at its stop bound (70, `EX_SOFTWARE` of `sysexits.h`).
+    pub const LATE: u8 = 70;
+
+    /// Returns every failure, in the order in which they happened.
+    #[must_use]
+    pub fn failures(&self) -> &[Failure] {
+        &self.failures
+    }
+
+    /// Returns every service that had not stopped by its bound.
+    #[must_use]
+    pub fn late(&self) -> &[Late] {
+        &self.late
+    }
+
+    /// Returns the exit code: that of an [`Exit`] in any failure's chain, else 70 when a service was late, else 1
+    /// when one failed, else 0.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        let chosen = self.failures.iter().find_map(|failure| Exit::find(failure.error()));
+        match chosen {
+            Some(exit) => exit.code(),
+            None if !self.late.is_empty() => Self::LATE,
+            None => u8::from(!self.failures.is_empty()),
+        }
+    }
+
+    pub(crate) fn is_clean(&self) -> bool {
+        self.failures.is_empty() && self.late.is_empty()
+    }
+
+    pub(crate) fn into_result(self) -> Result<(), Self> {
+        if self.is_clean() { Ok(()) } else { Err(self) }
+    }
+
+    pub(crate) fn refused(error: impl Error + Send + Sync + 'static) -> Self {
+        Self::from(error)
+    }
+
+    /// Adds a failure; that of a group adds those inside it.
+    pub(crate) fn add_failure(&mut self, path: &Arc<str>, error: &SharedError) {
+        match error.downcast_ref::<GroupFailed>() {
+            Some(GroupFailed(inner)) => self.failures.extend_from_slice(&inner.failures),
+            None => self.failures.push(Failure::new(Arc::clone(path), Arc::clone(error))),
+        }
+    }
+
+    /// Adds who was late: the service itself, and those inside it if it is a group.
+    pub(crate) fn add_late(&mut self, errors: &[SharedError], late: Option<&Late>) {
+        for GroupFailed(inner) in errors.iter().filter_map(|error| error.downcast_ref()) {
+            self.late.extend_from_slice(&inner.late);
+        }
+        self.late.extend(late.cloned());
+    }
+
+    /// The `Exit` that is all there is to tell: it is the whole error, or it means success.
+    fn lone_exit(&self) -> Option<&Exit> {
+        let ([failure], []) = (&*self.failures, &*self.late) else {
+            return None;
+        };
+        let whole = failure.error().downcast_ref().filter(|_| failure.path().is_empty());
+        whole.or_else(|| Exit::find(failure.error()).filter(|exit| exit.code() == 0))
+    }
+
+    /// Prints the report where the user of a command looks for it.
+    #[expect(clippy::print_stdout, clippy::print_stderr, reason = "the last words of a process")]
+    pub(crate) fn print(&self) {
+        match self.lone_exit() {
+            Some(exit) if exit.text().is_empty() => {}
+            Some(exit) if exit.code() == 0 => println!("{exit}"),
+            Some(exit) => eprintln!("{exit}"),
+            None => eprintln!("{self}"),
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut gap = "";
+        for failure in &self.failures {
+            f.write_str(gap)?;
+            gap = "\n";
+            if failure.path().is_empty() {
+                write!(f, "error: {}", failure.error())?;
+                failure.error().source().map_or(Ok(()), |source| write_chain(f, source))?;
+            } else {
+                write!(f, "{failure}")?;
+                write_chain(f, failure.error())?;
+            }
+        }
+        for late in &self.late {
+            write!(f, "{gap}{late}")?;
+            gap = "\n";
+        }
+        if gap.is_empty() { f.write_str("all stopped cleanly") } else { Ok(()) }
+    }
+}
+
+impl fmt::Debug for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<E: Into<BoxError>> From<E> for Report {
+    fn from(error: E) -> Self {
+        let error: SharedError = Arc::from(error.into());
+        Self { failures: vec![Failure::new(Arc::from(""), error)], late: Vec::new() }
+    }
+}
+
+/// A service that had not stopped by its bound and was dropped.
+#[derive(Debug, Clone)]
+pub struct Late {
+    pub(crate) path: Arc<str>,
+    pub(crate) phase: Phase,
+    pub(crate) waited: Duration,
+    pub(crate) tasks: Vec<&'static Location<'static>>,
+    pub(crate) did_not_yield: bool,
+}
+
+impl Late {
+    /// Returns the path of the service.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Returns the phase it was in when it was asked to stop.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// Returns how long it was waited for.
+    #[must_use]
+    pub fn waited(&self) -> Duration {
+        self.waited
+    }
+
+    /// Returns where its unfinished tasks were spawned.
+    #[must_use]
+    pub fn tasks(&self) -> &[&'static Location<'static>] {
+        &self.tasks
+    }
+
+    /// Tells whether it held on even after it was dropped: it blocks a thread or never awaits.
+    #[must_use]
+    pub fn did_not_yield(&self) -> bool {
+        self.did_not_yield
+    }
+}
+
+impl Error for Late {}
+
+impl fmt::Display for Late {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { path, phase, waited, tasks, did_not_yield } = self;
+        write!(f, "service `{path}` ({phase}) had not stopped after {waited:.1?} and was dropped")?;
+        if *did_not_yield {
+            f.write_str("; it did not yield: it blocks a thread or never awaits")?;
+        }
+        for task in tasks {
+            write!(f, "\n  unfinished task spawned at {task}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,287 @@
+//! Stopping the app: the drain delay, the order, and the bounds.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{
+    Entry, Supervisor, Todo,
+    entry::{Outcome, Then},
+};
+use crate::{lifecycle::Phase, time::later};
+
+/// What is kept of the total for closing resources, unless the total is short.
+const RESERVE: Duration = Duration::from_secs(3);
+/// What everybody gets for stopping, also when others have used up the time: enough for who stops at once.
+const LEAST: Duration = Duration::from_millis(100);
+
+/// How far the stop of the app has come.
+pub(super) enum Stop {
+    No,
+    /// Not ready any more, but still serving.
+    Draining {
+        until: Instant,
+        limits: Limits,
+    },
+    /// Everything but resources is stopping.
+    Services {
+        limits: Limits,
+        called: bool,
+    },
+    /// Resources are closing.
+    Resources {
+        limits: Limits,
+        called: bool,
+    },
+    Done,
+}
+
+/// The last moments of an app.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    services: Instant,
+    resources: Instant,
+}
+
+impl Limits {
+    fn until(now: Instant, end: Instant) -> Self {
+        let total = end.saturating_duration_since(now);
+        Self { services: end - RESERVE.min(total / 2), resources: end }
+    }
+
+    fn sooner(self, other: Self) -> Self {
+        Self { services: self.services.min(other.services), resources: self.resources.min(other.resources) }
+    }
+}
+
+impl Stop {
+    /// Tells whether the app goes on as if nothing were.
+    pub(super) fn is_none(&self) -> bool {
+        matches!(self, Self::No)
+    }
+
+    /// Tells whether services are being stopped.
+    pub(super) fn has_begun(&self) -> bool {
+        !matches!(self, Self::No | Self::Draining { .. })
+    }
+
+    pub(super) fn is_done(&self) -> bool {
+        matches!(self, Self::Done)
+    }
+
+    /// Returns the moment at which the stop goes on by itself.
+    pub(super) fn next_wake(&self) -> Option<Instant> {
+        match self {
+            Self::Draining { until, .. } => Some(*until),
+            _ => self.last_call(),
+        }
+    }
+
+    /// Returns the moment at which those of this stage who still wait for their turn are asked all the same.
+    fn last_call(&self) -> Option<Instant> {
+        match self {
+            Self::Services { limits, called: false } => Some(limits.services),
+            Self::Resources { limits, called: false } => Some(limits.resources),
+            _ => None,
+        }
+    }
+
+    /// Returns the last moment for a service, or for a resource.
+    fn limit(&self, resource: bool) -> Option<Instant> {
+        let (Self::Draining { limits, .. } | Self::Services { limits, .. } | Self::Resources { limits, .. }) = self
+        else {
+            return None;
+        };
+        Some(if resource { limits.resources } else { limits.services })
+    }
+
+    fn limits_mut(&mut self) -> Option<&mut Limits> {
+        match self {
+            Self::Draining { limits, .. } | Self::Services { limits, .. } | Self::Resources { limits, .. } => {
+                Some(limits)
+            }
+            Self::No | Self::Done => None,
+        }
+    }
+
+    fn closes_resources(&self) -> bool {
+        matches!(self, Self::Resources { .. })
+    }
+}
+
+impl Supervisor {
+    /// Begins to stop the app; `requested` by its operator rather than by a failure or its own end.
+    pub(super) fn begin_stop(&mut self, requested: bool) {
+        match self.stop {
+            Stop::No => {
+                let end = later(self.now, self.place().total);
+                self.begin_stop_until(end, requested);
+            }
+            Stop::Draining { .. } if !requested => self.stop_services(),
+            _ => {}
+        }
+    }
+
+    fn begin_stop_until(&mut self, end: Instant, requested: bool) {
+        let limits = Limits::until(self.now, end);
+        let was_ready = self.scope.phase() == Phase::Ready;
+        let delay = self.place().drain_delay;
+        if let Some(process) = self.place().shared.process.as_ref().filter(|_| self.scope.is_root()) {
+            process.stop_begins(self.place().total);
+        }
+        self.app_enters(Phase::Stopping);
+        self.stop = Stop::Draining { until: later(self.now, delay), limits };
+        self.shorten_bounds();
+        if !requested || !was_ready || delay.is_zero() || !self.scope.is_root() {
+            self.stop_services();
+        }
+    }
+
+    /// Takes over the deadline of the app around this group.
+    pub(super) fn tighten(&mut self, deadline: Instant) {
+        self.heeds_outer = true;
+        if self.stop.is_none() {
+            let end = deadline.min(later(self.now, self.place().total));
+            return self.begin_stop_until(end, true);
+        }
+        let outer = Limits::until(self.now, deadline);
+        if let Some(limits) = self.stop.limits_mut() {
+            *limits = limits.sooner(outer);
+        }
+        self.shorten_bounds();
+    }
+
+    /// Moves the stop bounds that lie past the app's own limit.
+    fn shorten_bounds(&mut self) {
+        let leaving: Vec<_> =
+            self.entries.iter().filter(|(_, entry)| entry.leaving.is_some()).map(|(id, _)| id).collect();
+        for id in leaving {
+            self.shorten_bound(id);
+        }
+    }
+
+    fn shorten_bound(&mut self, id: usize) {
+        let entry = &self.entries[id];
+        let leaving = entry.leaving.as_ref().filter(|leaving| leaving.late.is_none());
+        let Some(((leaving, run), limit)) = leaving.zip(entry.run()).zip(self.stop.limit(entry.settings.resource))
+        else {
+            return;
+        };
+        let limit = limit.max(leaving.asked + LEAST);
+        if run.stop_deadline().is_some_and(|bound| limit < bound) {
+            run.stop(limit);
+            self.set_timer(id, limit);
+        }
+    }
+
+    /// Returns the moment by which a service that is asked now must have stopped.
+    pub(super) fn stop_bound(&self, id: usize) -> Instant {
+        let settings = &self.entries[id].settings;
+        let own = later(self.now, settings.stop_within);
+        match self.stop.limit(settings.resource) {
+            Some(limit) => own.min(limit.max(self.now + LEAST)),
+            None => own,
+        }
+    }
+
+    /// The stop goes on by itself: the drain delay is over, or the time for the order is.
+    pub(super) fn stop_timer_fired(&mut self) {
+        if matches!(self.stop, Stop::Draining { until, .. } if until <= self.now) {
+            self.stop_services();
+        } else if self.stop.last_call().is_some_and(|call| call <= self.now) {
+            self.call_all();
+        }
+    }
+
+    /// Asks all who still wait for their turn at once: somebody late has used up the time for an order.
+    fn call_all(&mut self) {
+        if let Stop::Services { called, .. } | Stop::Resources { called, .. } = &mut self.stop {
+            *called = true;
+        }
+        let resources = self.stop.closes_resources();
+        let waits = |entry: &Entry| entry.is_live() && entry.leaving.is_none() && entry.settings.resource == resources;
+        let waiting: Vec<_> = self.entries.iter().filter(|(_, entry)| waits(entry)).map(|(id, _)| id).collect();
+        for id in waiting {
+            self.request(id, Then::Stop);
+        }
+    }
+
+    /// Stops everything but the resources, in reverse of the start order.
+    pub(super) fn stop_services(&mut self) {
+        let Stop::Draining { limits, .. } = self.stop else {
+            return;
+        };
+        self.stop = Stop::Services { limits, called: false };
+        let idle = |phase| matches!(phase, Phase::Waiting | Phase::Restarting);
+        let idle: Vec<_> =
+            self.entries.iter().filter(|(_, entry)| idle(entry.node.phase())).map(|(id, _)| id).collect();
+        for id in idle {
+            self.end(id, &Outcome::Stopped);
+        }
+        self.begin_stage();
+    }
+
+    /// Goes on to the resources, then to the end. Returns whether it did.
+    pub(super) fn advance_stop(&mut self) -> bool {
+        match self.stop {
+            Stop::Services { limits, .. } if self.live_services == 0 => {
+                self.stop = Stop::Resources { limits, called: false };
+                self.begin_stage();
+                true
+            }
+            Stop::Resources { .. } if self.live_resources == 0 => {
+                self.stop = Stop::Done;
+                false
+            }
+            _ => false,
+        }
+    }
+
+    /// Gives each service its turn once all that depend on it have had theirs and have ended.
+    ///
+    /// Those that are not of this stage pass their turn on, so that an order that leads through them is kept.
+    fn begin_stage(&mut self) {
+        for (id, entry) in &mut self.entries {
+            let blockers = entry.links.before.len() + entry.links.children.len();
+            entry.blockers = Some(blockers);
+            if blockers == 0 {
+                self.todo.push_back(Todo::Turn(id));
+            }
+        }
+    }
+
+    pub(super) fn turn(&mut self, id: usize) {
+        let entry = &mut self.entries[id];
+        entry.blockers = None;
+        let of_this_stage = entry.settings.resource == self.stop.closes_resources();
+        if !of_this_stage || !entry.is_live() {
+            self.pass_turn(id);
+        } else if entry.leaving.is_some() {
+            self.shorten_bound(id);
+        } else {
+            self.request(id, Then::Stop);
+        }
+    }
+
+    /// An ended service makes room for those it depended on, if its turn had come.
+    pub(super) fn release_stop(&mut self, id: usize) {
+        let entry = &self.entries[id];
+        if self.stop.has_begun() && entry.blockers.is_none() && entry.settings.resource == self.stop.closes_resources()
+        {
+            self.pass_turn(id);
+        }
+    }
+
+    fn pass_turn(&mut self, id: usize) {
+        let links = &self.entries[id].links;
+        let next: Vec<_> = links.after.iter().map(|link| link.id).chain(links.parent).collect();
+        for id in next {
+            if let Some(blockers) = &mut self.entries[id].blockers {
+                *blockers -= 1;
+                if *blockers == 0 {
+                    self.todo.push_back(Todo::Turn(id));
+                }
+            }
+        }
+    }
+}

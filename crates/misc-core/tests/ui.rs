@@ -1,0 +1,53 @@
+//! What the compiler says to those who hold a service wrongly: it shows their line, and what a service looks like.
+//!
+//! `TRYBUILD=overwrite cargo test -p misc-core --test ui` writes the expected texts anew; read them as a user would.
+
+use std::{fs::OpenOptions, io::Write, process::Command};
+
+/// The toolchain whose texts are expected: another one words them in its own way.
+const PINNED: &str = env!("CARGO_PKG_RUST_VERSION");
+
+#[test]
+fn compile_errors_help() {
+    let version = rustc_version();
+    if is_pinned(&version) {
+        trybuild::TestCases::new().compile_fail("tests/ui/*.rs");
+    } else {
+        skip(&format!("the texts are those of Rust {PINNED}, this is {version}"));
+    }
+}
+
+#[test]
+fn pinned_toolchain_is_told_by_its_minor() {
+    for (version, pinned) in [("1.95.0", true), ("1.95.7", true), ("1.9.5", false), ("1.96.0-nightly", false)] {
+        assert_eq!(is_of_minor(version, "1.95"), pinned, "{version}");
+    }
+}
+
+fn is_pinned(version: &str) -> bool {
+    is_of_minor(version, PINNED)
+}
+
+fn is_of_minor(version: &str, pinned: &str) -> bool {
+    version.split('.').take(2).eq(pinned.split('.').take(2)) && !version.contains('-')
+}
+
+/// Returns the version that `rustc -V` prints between its name and its date.
+fn rustc_version() -> String {
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let output = Command::new(rustc).arg("-V").output().expect("rustc, which has built this test");
+    let text = String::from_utf8(output.stdout).expect("text");
+    text.split_whitespace().nth(1).expect("`rustc <version> ..`").to_owned()
+}
+
+/// Says that a test was skipped, where `cargo xtask test` counts such lines.
+#[expect(clippy::print_stderr, reason = "a skip without a file to count it in is told to whoever looks on")]
+fn skip(why: &str) {
+    let line = format!("skipped: misc-core::ui: {why}\n");
+    let Some(path) = std::env::var_os("MISC_SKIPS") else {
+        eprint!("{line}");
+        return;
+    };
+    let mut file = OpenOptions::new().append(true).create(true).open(path).expect("the file of skips");
+    file.write_all(line.as_bytes()).expect("a line in the file of skips");
+}

@@ -1,0 +1,8 @@
+use misc_core::App;
+
+struct Consumer;
+
+fn main() {
+    let app = App::new("shop").service("consumer", Consumer);
+    drop(app);
+}
