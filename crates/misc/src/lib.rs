@@ -1,0 +1,14 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+// The first program that people see is compiled, too.
+#![cfg_attr(all(doctest, feature = "http"), doc = include_str!("../../../README.md"))]
+
+pub mod prelude;
+
+#[cfg(feature = "http")]
+#[cfg_attr(docsrs, doc(cfg(feature = "http")))]
+#[doc(inline)]
+pub use misc_http as http;
+
+#[doc(inline)]
+pub use misc_core::*;
