@@ -256,9 +256,7 @@ impl Supervisor {
         let of_this_stage = entry.settings.resource == self.stop.closes_resources();
         if !of_this_stage || !entry.is_live() {
             self.pass_turn(id);
-        } else if entry.leaving.is_some() {
-            self.shorten_bound(id);
-        } else {
+        } else if entry.leaving.is_none() {
             self.request(id, Then::Stop);
         }
     }
