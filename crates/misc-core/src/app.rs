@@ -282,7 +282,8 @@ impl App {
         }
         let report = Supervisor::new(scope, self.registrations, self.kept).run().await;
         if !report.is_clean() {
-            error!(app = %shared.root, %report, "the app did not end cleanly");
+            let (failures, late) = (report.failures().len(), report.late().len());
+            error!(app = %shared.root, failures, late, "the app did not end cleanly");
         }
         report
     }

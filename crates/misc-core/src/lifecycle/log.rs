@@ -12,15 +12,17 @@ impl Lifecycle for LifecycleLog {
     fn on_transition(&self, transition: &Transition) {
         let Transition { app, path, to, elapsed, .. } = transition;
         if path.is_empty() {
-            info!(%app, ?elapsed, "app {to}");
+            info!(%app, after = ?elapsed, "app {to}");
             return;
         }
         let error = transition.error().map(|error| one_line(error));
         match (*to, error) {
-            (Phase::Failed, error) => error!(service = %path, ?elapsed, error, "service failed"),
-            (Phase::Restarting, error) => warn!(service = %path, ?elapsed, error, "service failed and will restart"),
-            (_, Some(error)) => warn!(service = %path, ?elapsed, error, "service {to}"),
-            (_, None) => info!(service = %path, ?elapsed, "service {to}"),
+            (Phase::Failed, error) => error!(service = %path, after = ?elapsed, error, "service failed"),
+            (Phase::Restarting, error) => {
+                warn!(service = %path, after = ?elapsed, error, "service failed and will restart");
+            }
+            (_, Some(error)) => warn!(service = %path, after = ?elapsed, error, "service {to}"),
+            (_, None) => info!(service = %path, after = ?elapsed, "service {to}"),
         }
     }
 }

@@ -2,16 +2,17 @@
 
 use std::process::ExitCode;
 
-#[expect(unused_imports, reason = "what is checked is that the feature brings it")]
-use misc::http::Server;
-use misc::{App, Context};
+use misc::{
+    App,
+    http::{
+        Server,
+        axum::{Router, routing::get},
+    },
+};
 
 fn main() -> ExitCode {
     misc::main(async || {
-        Ok(App::new("consumer").service("greeter", async |ctx: Context| {
-            ctx.ready();
-            println!("one feature, one module");
-            Ok(())
-        }))
+        let routes = Router::new().route("/", get(async || "one feature, one module"));
+        Ok(App::new("consumer").service("http", Server::new("127.0.0.1:0", routes)))
     })
 }
