@@ -80,8 +80,8 @@ impl Stop {
     /// Returns the moment at which those of this stage who still wait for their turn are asked all the same.
     fn last_call(&self) -> Option<Instant> {
         match self {
-            Self::Services { limits, called: false } => Some(limits.services),
-            Self::Resources { limits, called: false } => Some(limits.resources),
+            Self::Services { limits, called: false } => Some(limits.services + LEAST),
+            Self::Resources { limits, called: false } => Some(limits.resources + LEAST),
             _ => None,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use super::{Body, Event, Model, Order, ROOT, Timer, Verdict};
+use super::{Body, Event, Model, ROOT, Timer, Verdict};
 use crate::scenario::{Call, End, Ms, Outcome, Task};
 use crate::trace::{Phase, Step};
 
@@ -112,9 +112,6 @@ impl Model {
         match self.nodes[node].phase {
             Phase::Starting => self.fail(node),
             Phase::Restarting => self.give_up(node),
-            _ if self.nodes[node].up.order == Some(Order::Restart) => {
-                self.open("the first start's deadline passes while restart(name) stops the service");
-            }
             _ => {}
         }
     }

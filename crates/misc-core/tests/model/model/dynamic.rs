@@ -44,12 +44,7 @@ impl Model {
                 self.nodes[node].up.order = Some(Order::Restart);
                 self.stop_children_first(node);
             }
-            Phase::Stopping => {
-                if self.nodes[node].up.for_good {
-                    self.open("restart(name) meets a service that stops because its first start took too long");
-                }
-                self.nodes[node].up.order = Some(Order::Restart);
-            }
+            Phase::Stopping => self.nodes[node].up.order = Some(Order::Restart),
         }
     }
 

@@ -89,7 +89,12 @@ impl Model {
         match up.order {
             _ if self.stops_in_order(app) => self.end_asked(node),
             Some(Order::Stop) => self.end_asked(node),
-            Some(Order::Restart) => self.start(node, false),
+            Some(Order::Restart) => {
+                if up.for_good {
+                    self.open("restart(name) has stopped a service when the deadline of its first start has passed");
+                }
+                self.start(node, false);
+            }
             None if up.failed => self.apply_policy(node),
             None => self.end(node, Phase::Stopped),
         }

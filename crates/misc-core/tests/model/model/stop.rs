@@ -137,18 +137,18 @@ impl Model {
         limit.min(self.now + self.nodes[node].service.stop_within)
     }
 
-    /// "When a stage's limit passes, everybody of that stage who still waits for its turn is asked at once."
+    /// "100 ms past a stage's limit, everybody of that stage who still waits for its turn is asked at once."
     fn is_out_of_time(&self, node: usize) -> bool {
         let is_resource = |node: usize| self.nodes[node].service.is_resource();
         let mut others = self.apps[self.nodes[node].app].members.iter();
         let is_turn =
             !is_resource(node) || others.all(|other| is_resource(*other) || self.nodes[*other].phase.is_end());
-        is_turn && self.limit(node) <= self.now
+        is_turn && self.limit(node).saturating_add(100) <= self.now
     }
 
     fn set_limits(&mut self, app: usize) {
         for node in self.apps[app].members.clone() {
-            let limit = self.limit(node).max(self.now);
+            let limit = (self.limit(node) + 100).max(self.now);
             self.timer(limit, app, 0, Event::Limit);
         }
     }
