@@ -39,7 +39,7 @@ impl<F: Fn(&Transition) + Send + Sync + 'static> Lifecycle for F {
 /// Where a service, or an app, is in its life.
 ///
 /// A service goes `Waiting → Starting → Ready → Stopping → Stopped` or, when it failed, ends in `Failed`; one that is
-/// restarted goes `Stopping → Restarting → Starting`. An app begins in `Starting`.
+/// restarted goes `Stopping → Restarting → Starting`. An app goes from `Waiting` to `Starting` when it begins to run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]

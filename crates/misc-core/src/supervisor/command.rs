@@ -119,7 +119,7 @@ impl Supervisor {
 
     fn restart_one(&mut self, id: usize, reply: Reply) {
         let entry = &mut self.entries[id];
-        if !self.stop.is_none() {
+        if self.stop.has_begun() {
             let error = CommandError::new(Kind::Stopping(Arc::clone(&self.scope.app)));
             return refuse(reply, error);
         }
@@ -129,6 +129,10 @@ impl Supervisor {
         }
         entry.start_waiters.push(reply);
         entry.attempts.reset();
+        if entry.node.phase() != Phase::Waiting {
+            // It has all the time of a first start again.
+            entry.first_deadline = None;
+        }
         self.request(id, Then::Restart);
     }
 
@@ -147,7 +151,6 @@ impl Supervisor {
             }
             (Phase::Stopped | Phase::Failed, Then::Restart) => {
                 self.count_live(id, true);
-                self.entries[id].first_deadline = None;
                 self.start(id, None);
             }
             (Phase::Stopped | Phase::Failed | Phase::Waiting, _) => {}

@@ -237,8 +237,9 @@ impl Supervisor {
 
     /// Counts a service as live, or as ended.
     pub(super) fn count_live(&mut self, id: usize, live: bool) {
-        let settings = &self.entries[id].settings;
-        let working = !settings.background;
+        let Entry { settings, links, .. } = &self.entries[id];
+        // A child is there for its parent, and keeps the app running no longer than that does.
+        let working = !settings.background && links.parent.is_none();
         let kind = if settings.resource { &mut self.live_resources } else { &mut self.live_services };
         if live {
             *kind += 1;

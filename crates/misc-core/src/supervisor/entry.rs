@@ -89,8 +89,8 @@ pub(super) struct Entry {
     /// Asked to leave, but its children go first.
     pub(super) pending: Option<Then>,
     pub(super) leaving: Option<Box<Leaving>>,
-    /// How many of those that stop before it have not; `None` once its turn to stop has come.
-    pub(super) blockers: Option<usize>,
+    /// Who must have stopped before it is asked, when the app stops.
+    pub(super) hold: Hold,
 
     pub(super) start_waiters: Vec<Reply>,
     pub(super) stop_waiters: Vec<Reply>,
@@ -115,6 +115,17 @@ pub(super) struct Link {
     pub(super) id: usize,
     /// Nobody asked for it: it was registered just before.
     pub(super) implicit: bool,
+}
+
+/// What a service waits for when the app stops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hold {
+    /// So many services that start after it; for a child, also that its parent waits for nothing but its children.
+    Dependents(usize),
+    /// So many of its children.
+    Children(usize),
+    /// Nothing any more: its turn to stop has come.
+    Nothing,
 }
 
 /// What the services that start after this one may expect.
@@ -253,7 +264,7 @@ impl Entry {
             timer: None,
             pending: None,
             leaving: None,
-            blockers: Some(0),
+            hold: Hold::Dependents(0),
             start_waiters: Vec::new(),
             stop_waiters: Vec::new(),
         }

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::{
     Entry, Supervisor, Todo,
-    entry::{Outcome, Then},
+    entry::{Hold, Outcome, Then},
 };
 use crate::{lifecycle::Phase, time::later};
 
@@ -237,22 +237,30 @@ impl Supervisor {
         }
     }
 
-    /// Gives each service its turn once all that depend on it have had theirs and have ended.
+    /// Gives each service its turn once all that depend on it, then its children, have had theirs and have ended.
     ///
     /// Those that are not of this stage pass their turn on, so that an order that leads through them is kept.
     fn begin_stage(&mut self) {
         for (id, entry) in &mut self.entries {
-            let blockers = entry.links.before.len() + entry.links.children.len();
-            entry.blockers = Some(blockers);
-            if blockers == 0 {
+            let dependents = entry.links.before.len() + usize::from(entry.links.parent.is_some());
+            entry.hold = Hold::Dependents(dependents);
+            if dependents == 0 {
                 self.todo.push_back(Todo::Turn(id));
             }
         }
     }
 
+    /// Nothing of what a service was waiting for is left.
     pub(super) fn turn(&mut self, id: usize) {
         let entry = &mut self.entries[id];
-        entry.blockers = None;
+        if matches!(entry.hold, Hold::Dependents(_)) && !entry.links.children.is_empty() {
+            entry.hold = Hold::Children(entry.links.children.len());
+            for child in entry.links.children.clone() {
+                self.release(child);
+            }
+            return;
+        }
+        entry.hold = Hold::Nothing;
         let of_this_stage = entry.settings.resource == self.stop.closes_resources();
         if !of_this_stage || !entry.is_live() {
             self.pass_turn(id);
@@ -264,21 +272,27 @@ impl Supervisor {
     /// An ended service makes room for those it depended on, if its turn had come.
     pub(super) fn release_stop(&mut self, id: usize) {
         let entry = &self.entries[id];
-        if self.stop.has_begun() && entry.blockers.is_none() && entry.settings.resource == self.stop.closes_resources()
-        {
+        let of_this_stage = entry.settings.resource == self.stop.closes_resources();
+        if self.stop.has_begun() && entry.hold == Hold::Nothing && of_this_stage {
             self.pass_turn(id);
         }
     }
 
     fn pass_turn(&mut self, id: usize) {
-        let links = &self.entries[id].links;
-        let next: Vec<_> = links.after.iter().map(|link| link.id).chain(links.parent).collect();
-        for id in next {
-            if let Some(blockers) = &mut self.entries[id].blockers {
-                *blockers -= 1;
-                if *blockers == 0 {
-                    self.todo.push_back(Todo::Turn(id));
-                }
+        for at in 0..self.entries[id].links.after.len() {
+            self.release(self.entries[id].links.after[at].id);
+        }
+        if let Some(parent) = self.entries[id].links.parent {
+            self.release(parent);
+        }
+    }
+
+    /// A service has one thing less to wait for.
+    fn release(&mut self, id: usize) {
+        if let Hold::Dependents(left) | Hold::Children(left) = &mut self.entries[id].hold {
+            *left -= 1;
+            if *left == 0 {
+                self.todo.push_back(Todo::Turn(id));
             }
         }
     }

@@ -39,7 +39,7 @@ impl Model {
         match self.nodes[node].phase {
             Phase::Waiting => {}
             Phase::Stopped | Phase::Failed => self.start(node, true),
-            Phase::Restarting => self.start(node, false),
+            Phase::Restarting => self.start(node, true),
             Phase::Starting | Phase::Ready => {
                 self.nodes[node].up.order = Some(Order::Restart);
                 self.stop_children_first(node);

@@ -89,12 +89,8 @@ impl Model {
         match up.order {
             _ if self.stops_in_order(app) => self.end_asked(node),
             Some(Order::Stop) => self.end_asked(node),
-            Some(Order::Restart) => {
-                if up.for_good {
-                    self.open("restart(name) has stopped a service when the deadline of its first start has passed");
-                }
-                self.start(node, false);
-            }
+            // "A restart by hand has all the time of a first start again."
+            Some(Order::Restart) => self.start(node, true),
             None if up.failed => self.apply_policy(node),
             None => self.end(node, Phase::Stopped),
         }

@@ -12,7 +12,7 @@ impl Model {
         let stubborn = self.wrong == Some(Wrong::BackgroundKeepsTheAppAlive);
         let counts = |node: &&usize| {
             let cell = &self.nodes[**node];
-            !cell.service.is_resource() && (stubborn || !cell.service.background)
+            !cell.service.is_resource() && cell.parent.is_none() && (stubborn || !cell.service.background)
         };
         let counted: Vec<_> = self.apps[app].members.iter().filter(counts).map(|node| &self.nodes[*node]).collect();
         let registered = counted.iter().any(|cell| !cell.dynamic);
@@ -84,11 +84,17 @@ impl Model {
             (true, false) => true,
             (false, true) => false,
             _ if self.wrong == Some(Wrong::StopsInOrderOfStart) => self.depends(node, other),
-            _ => self.depends(other, node),
+            _ => self.waits_for(node, other),
         };
         let app = &self.apps[self.nodes[node].app];
         let mut others = app.members.iter().filter(|other| **other != node);
         others.all(|other| self.nodes[*other].phase.is_end() || !holds(*other))
+    }
+
+    /// A child stops with its parent: after all that starts after that.
+    fn waits_for(&self, node: usize, other: usize) -> bool {
+        let parent = self.nodes[node].parent;
+        self.depends(other, node) || parent.is_some_and(|parent| self.waits_for(parent, other))
     }
 
     pub(super) fn depends(&self, node: usize, on: usize) -> bool {
