@@ -1,6 +1,14 @@
 //! The HTTP server.
 
-use std::{fmt, io, pin::pin, time::Duration};
+use std::{
+    fmt,
+    future::poll_fn,
+    io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+    task::Poll,
+    time::Duration,
+};
 
 use http::{Request, Response};
 use hyper::body::Incoming as Body;
@@ -9,8 +17,8 @@ use hyper_util::{
     server::conn::auto::Builder,
     service::TowerToHyperService,
 };
-use misc_core::{BoxError, Context, Handshake, Listener as _, Service};
-use tracing::{debug, warn};
+use misc_core::{BoxError, Context, Handshake, Listener as _, Service, Stream};
+use tracing::{debug, error, warn};
 
 use crate::config::Config;
 
@@ -25,7 +33,7 @@ const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(30);
 ///
 /// When it shall stop it closes the listener, finishes the requests that are in flight, answers the last one on each
 /// connection with `Connection: close`, and ends; what is still open at its stop bound is cut. A client has 30 s to send
-/// the head of a request.
+/// the head of a request. A handler that panics costs its own connection, not the server.
 ///
 /// # Examples
 /// ```no_run
@@ -79,14 +87,32 @@ where
         let mut pause = Pause::default();
         ctx.ready();
         while let Some(accepted) = ctx.until_stopping(incoming.accept()).await {
-            match accepted {
-                Ok((handshake, _peer)) => {
-                    pause = Pause::default();
-                    let connection = serve(ctx.clone(), protocol.clone(), handshake, self.service.clone());
-                    ctx.spawn(connection);
+            let handshake = match accepted {
+                Ok((handshake, _peer)) => handshake,
+                Err(error) => {
+                    pause.after(&ctx, &error).await;
+                    continue;
                 }
-                Err(error) => pause.after(&ctx, &error).await,
-            }
+            };
+            pause = Pause::default();
+            let (protocol, service) = (protocol.clone(), TowerToHyperService::new(self.service.clone()));
+            let server = ctx.clone();
+            ctx.spawn(spare_others(async move {
+                let Some(stream) = shake_hands(handshake).await else {
+                    return;
+                };
+                let mut connection = pin!(protocol.serve_connection_with_upgrades(stream, service));
+                let ended = tokio::select! {
+                    ended = connection.as_mut() => ended,
+                    () = server.stopping() => {
+                        connection.as_mut().graceful_shutdown();
+                        connection.await
+                    }
+                };
+                if let Err(error) = ended {
+                    debug!(error, "a connection ended with an error");
+                }
+            }));
         }
         // Dropping the listener closes it; the connections are tasks of this service and finish by themselves.
         Ok(())
@@ -100,35 +126,33 @@ fn protocol() -> Builder<TokioExecutor> {
     builder
 }
 
-/// Serves one connection until it ends, or until the service stops and the request in flight is answered.
-async fn serve<S, B>(ctx: Context, protocol: Builder<TokioExecutor>, handshake: Handshake, service: S)
-where
-    S: tower_service::Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
-    S::Future: Send + 'static,
-    S::Error: Into<BoxError>,
-    B: http_body::Body + Send + 'static,
-    B::Data: Send,
-    B::Error: Into<BoxError>,
-{
+/// Makes a connection ready to be served; a client that fails in this is gone.
+async fn shake_hands(handshake: Handshake) -> Option<TokioIo<Stream>> {
     let stream = match handshake.await {
         Ok(stream) => stream,
-        Err(error) => return debug!(%error, "a connection failed in its handshake"),
+        Err(error) => {
+            debug!(%error, "a connection failed in its handshake");
+            return None;
+        }
     };
     if let Some(tcp) = stream.tcp() {
         // Without it the last bytes of a response may wait for an acknowledgement; a failure costs only that.
         drop(tcp.set_nodelay(true));
     }
-    let connection = protocol.serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service));
+    Some(TokioIo::new(stream))
+}
+
+/// Lets a panic end the connection in which it happens, and nothing else: a task's panic is its service's failure, but
+/// one request must not stop a server.
+async fn spare_others(connection: impl Future<Output = ()>) {
     let mut connection = pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = ctx.stopping() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = ended {
-        debug!(error, "a connection ended with an error");
+    let caught = poll_fn(|cx| {
+        let poll = catch_unwind(AssertUnwindSafe(|| connection.as_mut().poll(cx)));
+        poll.map_or(Poll::Ready(Err(())), |poll| poll.map(Ok))
+    });
+    if caught.await.is_err() {
+        // The panic hook has told what and where.
+        error!("a handler panicked; its connection is closed, the others go on");
     }
 }
 

@@ -119,6 +119,27 @@ async fn a_stop_finishes_the_request_in_flight_and_refuses_new_connections() {
     .await;
 }
 
+#[cfg(feature = "axum")]
+#[tokio::test]
+async fn a_panicking_handler_costs_only_its_own_connection() {
+    use misc_http::axum::{Router, routing::get};
+
+    let routes = Router::new().route("/panic", get(async || -> &str { panic!("in the handler") }));
+    let routes = routes.route("/fine", get(async || "fine"));
+    let app = App::new("test").service("http", Server::new("127.0.0.1:0", routes));
+    serve(app, async |address, handle| {
+        let mut innocent = connect(address).await;
+        let mut guilty = connect(address).await;
+        guilty.write_all(b"GET /panic HTTP/1.1\r\nHost: x\r\n\r\n").await.expect("the server reads");
+        let end = guilty.read(&mut [0; 1]).await;
+        assert!(matches!(end, Ok(0) | Err(_)), "its connection is closed");
+        let answer = exchange(&mut innocent, "GET /fine HTTP/1.1\r\nHost: x\r\n\r\n", "fine").await;
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+        assert_eq!(handle.status().children[0].phase, misc_core::Phase::Ready);
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn an_address_in_use_names_the_service_and_the_address() {
     let taken = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
