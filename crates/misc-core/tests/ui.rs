@@ -40,9 +40,10 @@ fn rustc_version() -> String {
     text.split_whitespace().nth(1).expect("`rustc <version> ..`").to_owned()
 }
 
-/// Says that a test was skipped, where `cargo xtask test` counts such lines.
+/// Says that a test was skipped, where `cargo xtask test` counts such lines; required, it fails instead.
 #[expect(clippy::print_stderr, reason = "a skip without a file to count it in is told to whoever looks on")]
 fn skip(why: &str) {
+    assert!(std::env::var_os("MISC_REQUIRE_TOOLS").is_none(), "{why}");
     let line = format!("skipped: misc-core::ui: {why}\n");
     let Some(path) = std::env::var_os("MISC_SKIPS") else {
         eprint!("{line}");
