@@ -32,6 +32,8 @@ pub(crate) fn run(args: Args) -> Result {
     let skips = empty_skips_file()?;
     let mut tally = Tally::default();
     let mut succeeded = true;
+    // Tests run the examples as programs, which only nextest builds along with them.
+    succeeded &= run_observed(cargo(["build", "--examples", "--all-features"]), |_| {})?;
     for runner in [Runner::of_tests(), Runner::DocTests] {
         let mut command = runner.command();
         command.env(SKIPS, &skips);
@@ -72,7 +74,7 @@ impl Runner {
     fn command(self) -> Command {
         let args: &[&str] = match self {
             Self::Nextest => &["nextest", "run", "--no-tests=pass"],
-            Self::Harness => &["test", "--lib", "--bins", "--tests", "--examples"],
+            Self::Harness => &["test", "--lib", "--bins", "--tests"],
             Self::DocTests => &["test", "--doc"],
         };
         cargo(args.iter().copied().chain(["--all-features", "--no-fail-fast"]))

@@ -66,6 +66,10 @@ fn main() -> ExitCode {
         "stuck-close" => main_of(stuck_close()),
         "stuck-thread" => main_of(short(stuck_thread)),
         "stuck-without-bound" => main_of(unbounded(stuck)),
+        "blocks-when-ready" => {
+            Runtime::new().workers(2).main(async || Ok(blocks_when_ready().service("idle", idle("idle"))))
+        }
+        "blocks-when-ready-last" => Runtime::new().workers(2).main(async || Ok(blocks_when_ready())),
         "wedged-in-a-row" => main_of(wedged_in_a_row()),
         "wedged" => Runtime::new().workers(2).main(async || Ok(unbounded(wedged::<2>))),
         "wedged-current-thread" => Runtime::new().current_thread().main(async || Ok(unbounded(wedged::<1>))),
@@ -302,6 +306,21 @@ fn stuck_open() -> Driver<()> {
 fn wedged_in_a_row() -> App {
     let app = App::new("subject").stop_within(SHORT).observe(says_ready).service("db", logged("db").1);
     ["one", "two", "three"].into_iter().fold(app, |app, name| app.service(name, stuck_thread))
+}
+
+/// A service that holds its thread right after it said that it is ready, while the other one has nothing to do.
+fn blocks_when_ready() -> App {
+    let blocks = async |ctx: Context| {
+        tokio::time::sleep(UNIT * 50).await;
+        ctx.ready();
+        block::<Result<(), BoxError>>()
+    };
+    App::new("subject")
+        .stop_within(SHORT)
+        .observe(says_ready)
+        .keep(Tells("kept"))
+        .service("db", logged("db").1)
+        .service("subject", spec(blocks).stop_within(BOUND))
 }
 
 /// The close that does not end is that of the second resource; the first one is to be closed all the same.

@@ -154,6 +154,8 @@ impl App {
     }
 
     /// Returns a handle on this app; requests that are made before it runs are carried out as soon as it does.
+    ///
+    /// Take it before the services that need it are made, such as a router with a page for the status.
     #[must_use]
     pub fn handle(&self) -> Handle {
         Handle::new(Arc::clone(&self.scope))
@@ -175,14 +177,11 @@ impl App {
     /// Weak: dropped, all services are dropped without being asked to stop, and resources are not closed. To stop
     /// use [`Handle::shutdown`].
     pub async fn run(self) -> Result<(), Report> {
-        if self.registrations.is_empty() {
-            return Err(self.refuse(vec!["it has no services; register one with `.service(name, ..)`".to_owned()]));
-        }
         let guard = if self.signals { Some(Guard::new(Process::start()?)) } else { None };
         let kept = self.kept.clone();
         let report = self.supervise(guard.as_ref().and_then(Guard::process)).await;
         kept.release();
-        if let Some(guard) = guard.filter(|_| report.late().iter().any(Late::did_not_yield)) {
+        if let Some(guard) = guard.filter(|_| report.late().iter().any(Late::holds_a_thread)) {
             guard.stays();
         }
         report.into_result()
@@ -308,6 +307,9 @@ impl App {
     /// Says what is wrong with the app, before anything starts.
     fn problems(&self) -> Vec<String> {
         let mut problems = graph::problems(&self.registrations);
+        if self.registrations.is_empty() {
+            problems.push("it has no services; register one with `.service(name, ..)`".to_owned());
+        }
         if self.stop_within.is_zero() {
             problems.push("the app's `stop_within` is zero, so every service would be late; raise it".to_owned());
         } else if self.drain_delay >= self.stop_within {
@@ -319,21 +321,22 @@ impl App {
         problems
     }
 
-    pub(crate) fn refuse(self, problems: Vec<String>) -> Report {
+    fn refuse(self, problems: Vec<String>) -> Report {
         Report::refused(Refused { app: Arc::clone(&self.scope.app), problems })
     }
 
     pub(crate) fn kept(&self) -> Kept {
         self.kept.clone()
     }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.registrations.is_empty()
-    }
 }
 
 impl Service for App {
     async fn run(mut self, ctx: Context) -> Result<(), BoxError> {
+        let problems = self.problems();
+        if !problems.is_empty() {
+            // What a factory makes was checked the first time only.
+            return Err(Refused { app: Arc::clone(&self.scope.app), problems }.into());
+        }
         self.settle_inside(&ctx);
         let Self { scope, registrations, kept, .. } = self;
         let ended = run_group(&scope, registrations, kept.clone(), ctx).await;
@@ -344,9 +347,6 @@ impl Service for App {
     fn describe(&mut self, plan: &mut Plan) {
         plan.stop_within = Some(self.stop_within).filter(|time| !time.is_zero());
         let group = &self.scope.app;
-        if self.registrations.is_empty() {
-            plan.problems.push(format!("group `{group}` has no services; register one with `.service(name, ..)`"));
-        }
         plan.problems.extend(self.problems().into_iter().map(|problem| format!("in group `{group}`: {problem}")));
     }
 }

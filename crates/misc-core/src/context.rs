@@ -212,8 +212,8 @@ impl Context {
     ///
     /// [`listen`](Self::listen) and [`bind_udp`](Self::bind_udp) do it for their sockets.
     pub fn publish(&self, address: Address) {
-        tracing::info!(service = self.name(), %address, "listening");
-        self.run.node.publish(address);
+        tracing::info!(service = %self.name(), %address, "listening");
+        self.run.node.publish(&self.run, address);
         self.place().shared.notify_changed();
     }
 
@@ -232,7 +232,7 @@ impl Context {
     where
         T: Serialize + Send + Sync + 'static,
     {
-        self.run.node.inspect(Inspection::new(name.into(), look));
+        self.run.node.inspect(&self.run, Inspection::new(name.into(), look));
     }
 
     /// Returns the requests to reload (SIGHUP) that come from now on.
@@ -283,8 +283,7 @@ impl Reloads {
 }
 
 /// [`Context::get`] has no answer.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
+#[derive(Debug)]
 pub struct GetError(GetErrorKind);
 
 #[derive(Debug)]
@@ -317,14 +316,23 @@ impl GetError {
     }
 }
 
-impl std::fmt::Display for GetErrorKind {
+impl std::error::Error for GetError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.0 {
+            GetErrorKind::NotProvided(_) => None,
+            GetErrorKind::Gone(gone) => Some(gone),
+        }
+    }
+}
+
+impl std::fmt::Display for GetError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Gone(gone) => gone.fmt(f),
-            Self::NotProvided(NotProvided { type_name, paths }) if paths.is_empty() => {
+        match &self.0 {
+            GetErrorKind::Gone(_) => f.write_str("the resource of this type cannot be had"),
+            GetErrorKind::NotProvided(NotProvided { type_name, paths }) if paths.is_empty() => {
                 write!(f, "no service provides a `{type_name}`; register the driver of a `resource(..)` of that type")
             }
-            Self::NotProvided(NotProvided { type_name, paths }) => write!(
+            GetErrorKind::NotProvided(NotProvided { type_name, paths }) => write!(
                 f,
                 "{} services provide a `{type_name}` ({}); pass the `Resource` handle of the one you mean",
                 paths.len(),

@@ -12,13 +12,15 @@ use crate::{
     error::Panicked,
     process::Process,
     report::Report,
-    run::panic_message,
+    run::{caught, panic_message},
 };
 
 /// Runs a service process: sets it up, runs its app, and returns the exit code.
 ///
 /// It starts a multi-threaded tokio runtime ([`Runtime`] has its knobs), runs the set-up, and then the app that the
 /// set-up returns. It owns the signals from the beginning:
+///
+/// The process is meant to end when it returns: what still runs 1 s past the total of the stop is ended hard.
 ///
 /// | signal | meaning |
 /// | --- | --- |
@@ -174,12 +176,9 @@ where
 }
 
 fn supervise(process: &Process, runtime: &tokio::runtime::Runtime, app: App) -> Report {
-    if app.is_empty() {
-        return app.refuse(vec!["it has no services; register one with `.service(name, ..)`".to_owned()]);
-    }
-    // As a task, so that it runs where the services do.
-    let supervise = runtime.spawn(app.supervise(Some(process.clone())));
-    runtime.block_on(supervise).unwrap_or_else(Report::from)
+    // On this thread, not on a worker: a service that wakes the supervisor and then blocks its worker cannot hold it up.
+    let supervise = || runtime.block_on(app.supervise(Some(process.clone())));
+    caught(supervise).unwrap_or_else(|message| Report::from(Panicked(message)))
 }
 
 /// Prints the report, drops what was kept, and returns the exit code.

@@ -18,7 +18,7 @@ use crate::{
     service::Service,
     sockets::Address,
     status::Status,
-    supervisor::{Command, Event, Registration, Reply},
+    supervisor::{Command, Event, Registration, Reply, Then},
 };
 
 /// A handle on an app, or on a group. Cheap to clone; it may be taken before the app runs.
@@ -90,14 +90,12 @@ impl Handle {
     ///
     /// The services that start after it are left alone; its children stop with it.
     pub fn stop(&self, name: &str) -> Stopped {
-        let reply = self.ask(|reply| Command::Stop { name: name.to_owned(), reply });
-        Stopped(if self.is_inside(name) { Answer::now() } else { reply })
+        Stopped(self.ask_to_stop(name, Then::Stop))
     }
 
     /// Stops one service and starts it again; the future waits until it is ready.
     pub fn restart(&self, name: &str) -> Started {
-        let reply = self.ask(|reply| Command::Restart { name: name.to_owned(), reply });
-        Started(if self.is_inside(name) { Answer::now() } else { reply })
+        Started(self.ask_to_stop(name, Then::Restart))
     }
 
     /// Asks the whole app, or the group, to stop; the future waits until it has ended.
@@ -105,7 +103,7 @@ impl Handle {
         // Refused only when it has ended already.
         drop(self.scope.mailbox.post(Event::Command(Command::Shutdown)));
         if self.is_inside("") {
-            return Stopped(Answer::now());
+            return Stopped(Answer::Now);
         }
         let scope = Arc::clone(&self.scope);
         Stopped(Answer::Ended(Box::pin(async move {
@@ -190,6 +188,11 @@ impl Handle {
         CommandError::new(Kind::Unknown { app, name: name.to_owned(), known: self.list() })
     }
 
+    fn ask_to_stop(&self, name: &str, then: Then) -> Answer {
+        let answer = self.ask(|reply| Command::Stop { name: name.to_owned(), then, reply });
+        if self.is_inside(name) { Answer::Now } else { answer }
+    }
+
     fn ask(&self, command: impl FnOnce(Reply) -> Command) -> Answer {
         let (reply, answer) = oneshot::channel();
         // Refused only when the app has ended: the reply is dropped then, and the answer says so.
@@ -264,10 +267,6 @@ enum Answer {
 }
 
 impl Answer {
-    fn now() -> Self {
-        Self::Now
-    }
-
     fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<(), CommandError>> {
         match self {
             Self::Now => Poll::Ready(Ok(())),

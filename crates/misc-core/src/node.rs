@@ -3,6 +3,7 @@
 use std::{
     fmt,
     panic::Location,
+    ptr,
     sync::{Arc, Mutex},
 };
 
@@ -75,9 +76,10 @@ impl Node {
         let mut state = lock(&self.state);
         let left = (state.phase, state.since);
         (state.phase, state.since) = (phase, now);
-        if let Some(error) = error {
-            state.last_error = Some(Arc::clone(error));
-        }
+        let forgotten = error.and_then(|error| state.last_error.replace(Arc::clone(error)));
+        drop(state);
+        // Outside the lock: an error is the user's own.
+        drop(forgotten);
         left
     }
 
@@ -94,8 +96,16 @@ impl Node {
         drop(live);
     }
 
-    pub(crate) fn hosts(&self, scope: Arc<Scope>) {
-        lock(&self.state).live.inside = Some(scope);
+    pub(crate) fn hosts(&self, run: &Run, scope: Arc<Scope>) {
+        self.while_runs(run, |live| live.inside = Some(scope));
+    }
+
+    /// Changes what belongs to the present run, if `run` still is that.
+    fn while_runs(&self, run: &Run, change: impl FnOnce(&mut Live)) {
+        let mut state = lock(&self.state);
+        if state.live.run.as_deref().is_some_and(|present| ptr::eq(present, run)) {
+            change(&mut state.live);
+        }
     }
 
     pub(crate) fn inside(&self) -> Option<Arc<Scope>> {
@@ -108,31 +118,32 @@ impl Node {
         self.inside().map_or(0, |scope| 1 + deepest(scope))
     }
 
-    pub(crate) fn publish(&self, address: Address) {
-        lock(&self.state).live.addresses.push(address);
+    pub(crate) fn publish(&self, run: &Run, address: Address) {
+        self.while_runs(run, |live| live.addresses.push(address));
     }
 
     pub(crate) fn addresses(&self) -> Vec<Address> {
         lock(&self.state).live.addresses.clone()
     }
 
-    pub(crate) fn waits_for(&self, what: &str) {
-        lock(&self.state).live.waits.push(what.to_owned());
+    pub(crate) fn waits_for(&self, run: &Run, what: &str) {
+        self.while_runs(run, |live| live.waits.push(what.to_owned()));
     }
 
-    pub(crate) fn waits_no_more_for(&self, what: &str) {
-        let waits = &mut lock(&self.state).live.waits;
-        if let Some(at) = waits.iter().position(|wait| wait == what) {
-            waits.swap_remove(at);
-        }
+    pub(crate) fn waits_no_more_for(&self, run: &Run, what: &str) {
+        self.while_runs(run, |live| {
+            if let Some(at) = live.waits.iter().position(|wait| wait == what) {
+                live.waits.swap_remove(at);
+            }
+        });
     }
 
     pub(crate) fn waits(&self) -> Vec<String> {
         lock(&self.state).live.waits.clone()
     }
 
-    pub(crate) fn inspect(&self, inspection: Inspection) {
-        lock(&self.state).live.inspections.push(inspection);
+    pub(crate) fn inspect(&self, run: &Run, inspection: Inspection) {
+        self.while_runs(run, |live| live.inspections.push(inspection));
     }
 
     pub(crate) fn inspected(&self) -> Vec<Inspected> {

@@ -7,7 +7,7 @@
 use std::{
     fmt, io,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, Weak,
         atomic::{AtomicBool, Ordering},
         mpsc,
     },
@@ -122,16 +122,16 @@ impl Process {
         });
         match signals {
             Ok((runtime, signals)) => {
-                // `start` waits for it.
+                // Before `start` goes on, so that no order is missed.
+                let control = self.0.control.subscribe();
                 drop(ready.send(Ok(())));
-                runtime.block_on(self.watch_over(signals));
+                runtime.block_on(self.watch_over(signals, control));
             }
             Err(error) => drop(ready.send(Err(error))),
         }
     }
 
-    async fn watch_over(&self, mut signals: Signals) {
-        let mut control = self.0.control.subscribe();
+    async fn watch_over(&self, mut signals: Signals, mut control: watch::Receiver<Control>) {
         // When the stop began, and when it must be over.
         let mut stop: Option<(Instant, Instant)> = None;
         loop {
@@ -164,7 +164,7 @@ impl Process {
             first
         });
         if !first {
-            aside(move || warn!(signal = signal.name, "second signal: the process ends at once"));
+            aside(move || second(signal));
             self.end(128 + signal.number);
         }
         self.stop_app();
@@ -237,6 +237,13 @@ impl Drop for Guard {
     }
 }
 
+/// Says why a process ends in the middle of its stop, also where nobody reads the log.
+#[expect(clippy::print_stderr, reason = "the last words of a process")]
+fn second(signal: Signal) {
+    warn!(signal = %signal.name, "second signal: the process ends at once");
+    eprintln!("{}, a second time: the process ends at once", signal.name);
+}
+
 /// Does something that may block on a thread of its own, and goes on without it when it takes too long.
 fn aside(work: impl FnOnce() + Send + 'static) {
     let (done, finished) = mpsc::sync_channel(1);
@@ -293,6 +300,7 @@ impl Unfinished {
                 waited: self.waited,
                 tasks: node.task_locations(),
                 did_not_yield: true,
+                run: Weak::new(),
             };
             self.report.add_late(&[], Some(&late));
         } else if !facts.phase.is_ended() {

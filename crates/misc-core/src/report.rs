@@ -1,11 +1,18 @@
 //! How an app ended: its failures, who was late, and the exit code.
 
-use std::{error::Error, fmt, panic::Location, sync::Arc, time::Duration};
+use std::{
+    error::Error,
+    fmt,
+    panic::Location,
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use crate::{
     error::{BoxError, Failure, GroupFailed, SharedError, write_chain},
     exit::Exit,
     lifecycle::Phase,
+    run::Run,
 };
 
 /// What went wrong in an app: every failure and every late service.
@@ -149,6 +156,7 @@ pub struct Late {
     pub(crate) waited: Duration,
     pub(crate) tasks: Vec<&'static Location<'static>>,
     pub(crate) did_not_yield: bool,
+    pub(crate) run: Weak<Run>,
 }
 
 impl Late {
@@ -176,6 +184,11 @@ impl Late {
         &self.tasks
     }
 
+    /// Tells whether a thread is inside of it still.
+    pub(crate) fn holds_a_thread(&self) -> bool {
+        self.run.upgrade().is_some_and(|run| run.is_busy())
+    }
+
     /// Tells whether it held on even after it was dropped: it blocks a thread or never awaits.
     #[must_use]
     pub fn did_not_yield(&self) -> bool {
@@ -187,7 +200,7 @@ impl Error for Late {}
 
 impl fmt::Display for Late {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { path, phase, waited, tasks, did_not_yield } = self;
+        let Self { path, phase, waited, tasks, did_not_yield, .. } = self;
         write!(f, "service `{path}` ({phase}) had not stopped after {waited:.1?} and was dropped")?;
         if *did_not_yield {
             f.write_str("; it did not yield: it blocks a thread or never awaits")?;

@@ -9,6 +9,7 @@ use std::{
 };
 
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     context::Context,
@@ -20,8 +21,9 @@ use crate::{
 
 /// Describes a resource by what it is opened from and how.
 ///
-/// `input` is cloned for each opening; it may itself be a [`Resource`]. What is opened is handed out as clones, so
-/// it is a pool, a client, or an `Arc`.
+/// `input` is cloned for each opening and has exactly the type that `open` takes; `()` if it takes nothing, as in
+/// `resource((), async |()| ..)`. It may itself be a [`Resource`]. What is opened is handed out as clones, so it is a
+/// pool, a client, or an `Arc`. Finish with [`Opening::on_close`] or [`Opening::split`].
 ///
 /// # Examples
 /// ```
@@ -74,7 +76,7 @@ impl<T: Clone + Send + Sync + 'static> Opening<T> {
     /// Says how it is closed; returns the handle for its users and the service to register.
     ///
     /// `close` runs exactly once per opening, on every path out of the app except a hard end (a second signal, a
-    /// wedged process, SIGKILL). It returns `()` or a `Result`.
+    /// wedged process, SIGKILL) and a dropped [`App::run`](crate::App::run). It returns `()` or a `Result`.
     ///
     /// # Examples
     /// ```
@@ -171,10 +173,12 @@ pub struct Resource<T> {
 impl<T: Clone + Send + Sync + 'static> Resource<T> {
     /// Returns the open resource, waiting while it is not open yet or is being reopened.
     ///
-    /// Call it for each use rather than keep the value: after a restart of the resource it returns the new one.
+    /// Call it for each use rather than keep the value: after a restart of the resource it returns the new one. The
+    /// wait ends when the service that waits is asked to stop. To wait for less, put a `tokio::time::timeout` around it.
     ///
     /// # Errors
-    /// [`Gone`] when the resource has stopped or failed, or was never registered.
+    /// [`Gone`] when the resource has stopped or failed, or was never registered, or the calling service is asked to
+    /// stop meanwhile. A service that is asked to stop may return that error: it does not count as a failure then.
     ///
     /// # Cancel safety
     /// Strict.
@@ -182,7 +186,17 @@ impl<T: Clone + Send + Sync + 'static> Resource<T> {
         if let Slot::Open(value) = &*self.cell.slot.borrow() {
             return Ok(value.clone());
         }
-        let _waiting = run::current().map(|run| run.waits_for(self.cell.label()));
+        let waiting = run::current().map(|run| run.waits_for(self.cell.label()));
+        let stopping = waiting.as_ref().map(run::Waiting::stopping);
+        tokio::select! {
+            biased;
+            value = self.settled() => value,
+            () = cancelled(stopping) => Err(self.cell.gone(Why::Unwanted)),
+        }
+    }
+
+    /// Waits until it is open, or will not be.
+    async fn settled(&self) -> Result<T, Gone> {
         let mut slot = self.cell.slot.subscribe();
         // Cannot fail: `self` holds the sender.
         let settled = slot.wait_for(|slot| !matches!(slot, Slot::Pending)).await;
@@ -227,9 +241,10 @@ impl<T: Clone + Send + Sync + 'static> Service for Driver<T> {
             return Ok(());
         };
         let value = opened?;
-        self.cell.slot.send_replace(Slot::Open(value.clone()));
-        ctx.ready();
-        ctx.stopping().await;
+        if self.cell.open(&ctx, &value) {
+            ctx.ready();
+            ctx.stopping().await;
+        }
         (self.close)(&value).await
     }
 
@@ -271,6 +286,11 @@ impl Gone {
         self.why == Why::Unregistered
     }
 
+    /// Finds one in an error or its sources.
+    pub(crate) fn is_in(error: &(dyn std::error::Error + 'static)) -> bool {
+        std::iter::successors(Some(error), |error| error.source()).any(<dyn std::error::Error>::is::<Self>)
+    }
+
     /// Tells whether the resource has failed.
     #[must_use]
     pub fn is_failed(&self) -> bool {
@@ -283,6 +303,7 @@ enum Why {
     Unregistered,
     Stopped,
     Failed,
+    Unwanted,
 }
 
 impl Why {
@@ -291,7 +312,15 @@ impl Why {
             Self::Unregistered => "was never registered: pass its driver to `App::service`",
             Self::Stopped => "has been closed",
             Self::Failed => "has failed",
+            Self::Unwanted => "was not open yet when the service that waits for it was asked to stop",
         }
+    }
+}
+
+async fn cancelled(token: Option<&CancellationToken>) {
+    match token {
+        Some(token) => token.cancelled().await,
+        None => std::future::pending().await,
     }
 }
 
@@ -314,6 +343,19 @@ enum Slot<T> {
     Pending,
     Open(T),
     Gone(Why),
+}
+
+impl<T: Clone> Cell<T> {
+    /// Hands the value out, unless it comes too late: when its service was given up, or starts again already.
+    fn open(&self, ctx: &Context, value: &T) -> bool {
+        self.slot.send_if_modified(|slot| {
+            let wanted = matches!(slot, Slot::Pending) && !ctx.is_stopping();
+            if wanted {
+                *slot = Slot::Open(value.clone());
+            }
+            wanted
+        })
+    }
 }
 
 impl<T> Cell<T> {
@@ -348,12 +390,9 @@ impl<T: Send + Sync> Provided for Cell<T> {
 
     fn abandon(&self) {
         let why = if self.name.get().is_some() { Why::Stopped } else { Why::Unregistered };
-        self.slot.send_if_modified(|slot| {
-            let open = !matches!(slot, Slot::Gone(_));
-            if open {
-                *slot = Slot::Gone(why);
-            }
-            open
-        });
+        if !matches!(*self.slot.borrow(), Slot::Gone(_)) {
+            // What it replaces is dropped outside of the lock: it is the user's own.
+            drop(self.slot.send_replace(Slot::Gone(why)));
+        }
     }
 }

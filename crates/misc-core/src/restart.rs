@@ -5,6 +5,8 @@ use std::{
     time::Duration,
 };
 
+use crate::time::NEVER;
+
 /// Restarts a failed service with exponential backoff, within a budget.
 ///
 /// One counter of failed attempts in a row drives both. The first restart waits 100 ms, each further one twice as
@@ -94,7 +96,7 @@ impl Restart {
 
     fn delay_after(&self, failed: u32) -> Duration {
         let doubled = 2u32.saturating_pow(failed.saturating_sub(1));
-        let full = self.initial.saturating_mul(doubled).min(self.max);
+        let full = self.initial.saturating_mul(doubled).min(self.max).min(NEVER);
         full.mul_f64(1.0 - self.jitter * random_share())
     }
 }

@@ -62,7 +62,10 @@ pub(crate) struct Run {
 struct Tasks {
     live: Slab<LiveTask>,
     spawned: u64,
+    /// No task may follow once none is left.
     closed: bool,
+    /// Every task is dropped, also one that is being spawned right now.
+    aborted: bool,
     stop_deadline: Option<Instant>,
 }
 
@@ -109,9 +112,13 @@ impl Run {
         lock(&self.tasks).stop_deadline
     }
 
-    /// Drops every task of the run.
+    /// Drops every task of the run, and refuses more.
     pub(crate) fn abort_tasks(&self) {
-        let aborts: Vec<_> = lock(&self.tasks).live.iter().filter_map(|(_, task)| task.abort.clone()).collect();
+        let aborts: Vec<_> = {
+            let mut tasks = lock(&self.tasks);
+            tasks.aborted = true;
+            tasks.live.iter().filter_map(|(_, task)| task.abort.clone()).collect()
+        };
         for abort in aborts {
             abort.abort();
         }
@@ -132,7 +139,7 @@ impl Run {
     /// Registers a task; `None` when the run is over.
     pub(crate) fn enter(self: &Arc<Self>, location: &'static Location<'static>) -> Option<TaskGuard> {
         let mut tasks = lock(&self.tasks);
-        if tasks.closed && tasks.live.is_empty() {
+        if tasks.aborted || (tasks.closed && tasks.live.is_empty()) {
             return None;
         }
         tasks.spawned += 1;
@@ -144,6 +151,10 @@ impl Run {
     /// Lets a task be dropped with its run, unless it has ended already.
     pub(crate) fn abort_with(&self, (slot, number): (usize, u64), abort: AbortHandle) {
         let mut tasks = lock(&self.tasks);
+        if tasks.aborted {
+            drop(tasks);
+            return abort.abort();
+        }
         if let Some(task) = tasks.live.get_mut(slot).filter(|task| task.number == number) {
             task.abort = Some(abort);
         }
@@ -151,7 +162,7 @@ impl Run {
 
     /// Notes what the service waits for, until the guard is dropped.
     pub(crate) fn waits_for(self: Arc<Self>, what: String) -> Waiting {
-        self.node.waits_for(&what);
+        self.node.waits_for(&self, &what);
         Waiting { run: self, what }
     }
 
@@ -232,9 +243,15 @@ pub(crate) struct Waiting {
     what: String,
 }
 
+impl Waiting {
+    pub(crate) fn stopping(&self) -> &CancellationToken {
+        &self.run.stopping
+    }
+}
+
 impl Drop for Waiting {
     fn drop(&mut self) {
-        self.run.node.waits_no_more_for(&self.what);
+        self.run.node.waits_no_more_for(&self.run, &self.what);
     }
 }
 
@@ -284,6 +301,11 @@ impl Drop for Runner {
             self.end(End::Dropped);
         }
     }
+}
+
+/// Runs code of a user's where a panic must not spread; returns what the panic said.
+pub(crate) fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|payload| panic_message(&*payload))
 }
 
 /// Returns what a panic said.

@@ -235,10 +235,7 @@ mod unix {
     use std::{
         fs, io,
         io::ErrorKind,
-        os::unix::{
-            fs::FileTypeExt,
-            net::{UnixListener, UnixStream},
-        },
+        os::unix::{fs::FileTypeExt, net::UnixListener},
     };
 
     use super::Socket;
@@ -264,7 +261,14 @@ mod unix {
     /// Tells whether a socket is there that nobody listens on.
     fn is_abandoned(path: &str) -> bool {
         let is_socket = fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
-        is_socket && UnixStream::connect(path).is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
+        is_socket && try_connect(path).is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
+    }
+
+    /// Connects without waiting: a listener whose queue is full is alive.
+    fn try_connect(path: &str) -> io::Result<()> {
+        let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None)?;
+        socket.set_nonblocking(true)?;
+        socket.connect(&socket2::SockAddr::unix(path)?)
     }
 
     #[cfg(target_os = "linux")]

@@ -113,7 +113,7 @@ where
 impl<S> Spec<S> {
     /// Replaces the one registered just before as what this service waits for.
     ///
-    /// `.after([])` starts it at once. It stops before all that it names.
+    /// `.after([])` starts it at once. It stops before all that it names. Takes an array or a `Vec` of `&str`.
     pub fn after<'a>(mut self, names: impl AsRef<[&'a str]>) -> Self {
         self.after = Some(names.as_ref().iter().map(|&name| name.to_owned()).collect());
         self

@@ -13,7 +13,6 @@ mod timers;
 
 use std::{
     collections::{HashMap, VecDeque},
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
 };
 
@@ -24,7 +23,7 @@ use tokio::{
 };
 use tracing::{debug, error};
 
-pub(crate) use self::entry::Registration;
+pub(crate) use self::entry::{Registration, Then};
 use self::{entry::Entry, stop::Stop, timers::Timers};
 use crate::{
     app::Kept,
@@ -32,7 +31,8 @@ use crate::{
     error::{CommandError, GroupFailed, Panicked, SharedError},
     lifecycle::{Phase, Transition},
     report::Report,
-    run::{End, Key, Run, panic_message},
+    resource::Gone,
+    run::{End, Key, Run, caught},
     scope::{Place, Progress, Scope},
 };
 
@@ -45,14 +45,15 @@ pub(crate) enum Event {
     Ended(Key, End),
     TaskPanicked(Key, SharedError),
     Drained(Key),
+    /// The app around this group gives it less time to stop than before.
+    Tightened,
     Command(Command),
 }
 
 /// What handles ask for.
 pub(crate) enum Command {
     Start { parent: Option<Key>, registration: Box<Registration>, reply: Reply },
-    Stop { name: String, reply: Reply },
-    Restart { name: String, reply: Reply },
+    Stop { name: String, then: Then, reply: Reply },
     Shutdown,
 }
 
@@ -63,6 +64,7 @@ enum Todo {
     Start(usize),
     FailWaiting(usize, SharedError),
     Turn(usize),
+    ChildEnded(usize),
 }
 
 /// Runs the services of one app or group from start to end.
@@ -174,6 +176,11 @@ impl Supervisor {
                     self.run_drained(id);
                 }
             }
+            Event::Tightened => {
+                if let Some(deadline) = self.scope.outer().and_then(|outer| outer.stop_deadline()) {
+                    self.tighten(deadline);
+                }
+            }
             Event::Command(command) => self.carry_out(command),
         }
     }
@@ -186,6 +193,7 @@ impl Supervisor {
                     Todo::Start(id) => self.start_if_due(id),
                     Todo::FailWaiting(id, error) => self.fail_waiting(id, error),
                     Todo::Turn(id) => self.turn(id),
+                    Todo::ChildEnded(parent) => self.child_ended(parent),
                 }
             }
             if !self.advance() {
@@ -267,7 +275,10 @@ impl Supervisor {
         let entry = &self.entries[id];
         let (from, since) = entry.node.enter(to, self.now, error);
         if let Some(provider) = &entry.provider {
-            provider.provided.follow(to, entry.will_run_again());
+            let follow = || provider.provided.follow(to, entry.will_run_again());
+            if let Err(panic) = caught(follow) {
+                error!(service = %entry.node.path(), panic, "a resource panicked when its handle was dropped");
+            }
         }
         if to.is_ended() {
             self.place().shared.notify_changed();
@@ -297,9 +308,9 @@ impl Supervisor {
         let elapsed = self.now.saturating_duration_since(since);
         let transition = Transition { app, path, from, to, elapsed, failed_attempts, error: error.cloned() };
         for observer in &*self.place().observers {
-            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| observer.on_transition(&transition))) {
-                let panic = panic_message(&*payload);
-                error!(%transition, panic, "an observer panicked; the others go on");
+            if let Err(panic) = caught(|| observer.on_transition(&transition)) {
+                let service = &*transition.path;
+                error!(service, phase = %to, panic, "an observer panicked; the others go on");
             }
         }
     }
@@ -329,7 +340,7 @@ pub(crate) async fn run_group(
     kept: Kept,
     ctx: Context,
 ) -> Result<(), GroupFailed> {
-    ctx.run().node.hosts(Arc::clone(scope));
+    ctx.run().node.hosts(ctx.run(), Arc::clone(scope));
     let group = Supervisor::new(Arc::clone(scope), registrations, kept);
     group.place().shared.notify_changed();
     group.run().await.into_result().map_err(GroupFailed)
@@ -343,9 +354,12 @@ async fn stopping(outer: Option<&Arc<Run>>) {
 }
 
 /// Turns what a run's end says into the failure it means, if any.
-fn failure_of(end: End) -> Option<SharedError> {
+///
+/// That a resource is gone is no news to a service that is asked to stop, or whose app stops.
+fn failure_of(end: End, stopping: bool) -> Option<SharedError> {
     match end {
         End::Returned(Ok(())) => None,
+        End::Returned(Err(error)) if stopping && Gone::is_in(&*error) => None,
         End::Returned(Err(error)) => Some(Arc::from(error)),
         End::Panicked(message) => Some(Arc::new(Panicked(message))),
         End::Dropped => Some(Arc::new(crate::error::DroppedEarly)),

@@ -8,7 +8,7 @@ const CORE: &str = "misc-core";
 ///
 /// What one person reads in a day. About half of it are the supervisor, the runs and the process guard, half the
 /// vocabulary at which other crates meet; who needs more has probably found another crate.
-pub(super) const CODE_LINES: usize = 5_500;
+pub(super) const CODE_LINES: usize = 5_600;
 
 /// What other crates are for, by the start of the package's name.
 const FORBIDDEN: &[&str] = &[

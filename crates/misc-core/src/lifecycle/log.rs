@@ -10,19 +10,20 @@ pub(crate) struct LifecycleLog;
 
 impl Lifecycle for LifecycleLog {
     fn on_transition(&self, transition: &Transition) {
-        let Transition { app, path, to, elapsed, .. } = transition;
-        if path.is_empty() {
-            info!(%app, after = ?elapsed, "app {to}");
-            return;
+        let Transition { app, path, from, to, elapsed, failed_attempts, .. } = transition;
+        match (path.is_empty(), to) {
+            (true, Phase::Failed) => return error!(%app, %from, took = ?elapsed, "app failed"),
+            (true, _) => return info!(%app, %from, took = ?elapsed, "app {to}"),
+            _ => {}
         }
         let error = transition.error().map(|error| one_line(error));
         match (*to, error) {
-            (Phase::Failed, error) => error!(service = %path, after = ?elapsed, error, "service failed"),
+            (Phase::Failed, error) => error!(service = %path, %from, error, "service failed"),
             (Phase::Restarting, error) => {
-                warn!(service = %path, after = ?elapsed, error, "service failed and will restart");
+                warn!(service = %path, failed_attempts, error, "service failed and will restart");
             }
-            (_, Some(error)) => warn!(service = %path, after = ?elapsed, error, "service {to}"),
-            (_, None) => info!(service = %path, after = ?elapsed, "service {to}"),
+            (_, Some(error)) => warn!(service = %path, %from, took = ?elapsed, error, "service {to}"),
+            (_, None) => info!(service = %path, %from, took = ?elapsed, "service {to}"),
         }
     }
 }

@@ -25,14 +25,13 @@ impl Supervisor {
     pub(super) fn carry_out(&mut self, command: Command) {
         match command {
             Command::Start { parent, registration, reply } => self.start_dynamic(parent, *registration, reply),
-            Command::Stop { name, reply } => match self.find(&name) {
+            Command::Stop { name, then, reply } => match self.find(&name) {
+                Target::Here(id) if then == Then::Restart => self.restart_one(id, reply),
                 Target::Here(id) => self.stop_one(id, reply),
-                Target::Inside(scope, name) => forward(&scope, Command::Stop { name, reply }),
-                Target::Unknown => refuse(reply, self.unknown(&name)),
-            },
-            Command::Restart { name, reply } => match self.find(&name) {
-                Target::Here(id) => self.restart_one(id, reply),
-                Target::Inside(scope, name) => forward(&scope, Command::Restart { name, reply }),
+                // A group that has ended drops the reply, and its caller learns that.
+                Target::Inside(scope, name) => {
+                    drop(scope.mailbox.post(Event::Command(Command::Stop { name, then, reply })));
+                }
                 Target::Unknown => refuse(reply, self.unknown(&name)),
             },
             Command::Shutdown => self.begin_stop(true),
@@ -95,9 +94,22 @@ impl Supervisor {
         if self.names.contains_key(&*full) {
             return Err(refused("a service of that name is there already"));
         }
-        let after = registration.plan.after.iter().flatten();
-        let links: Result<Vec<_>, _> = after.map(|dependency| self.dependency(dependency, &refused)).collect();
-        Ok((parent, links?))
+        let mut links = Vec::new();
+        for name in registration.plan.after.iter().flatten() {
+            let link = self.dependency(name, &refused)?;
+            let above = self.ancestors(parent);
+            if above.iter().any(|&above| self.starts_after(link.id, above)) {
+                return Err(refused(&format!("`{name}`, which it names in `.after`, starts after its parent")));
+            }
+            // A parent is up already, and waits for its children when it stops.
+            links.extend((!above.contains(&link.id)).then_some(link));
+        }
+        Ok((parent, links))
+    }
+
+    /// Returns the parent, its parent, and so on.
+    fn ancestors(&self, parent: Option<usize>) -> Vec<usize> {
+        std::iter::successors(parent, |&id| self.entries[id].links.parent).collect()
     }
 
     fn dependency(&self, name: &str, refused: &dyn Fn(&str) -> CommandError) -> Result<Link, CommandError> {
@@ -123,6 +135,12 @@ impl Supervisor {
             let error = CommandError::new(Kind::Stopping(Arc::clone(&self.scope.app)));
             return refuse(reply, error);
         }
+        let parent = entry.links.parent.map(|parent| &self.entries[parent]);
+        if parent.is_some_and(|parent| parent.leaving.is_some() || parent.pending.is_some()) {
+            let why = format!("`{}` was not restarted: its parent is stopping", self.entries[id].node.path());
+            return refuse(reply, CommandError::new(Kind::Refused(why)));
+        }
+        let entry = &mut self.entries[id];
         if !entry.can_restart() && entry.node.phase() != Phase::Waiting {
             let error = CommandError::new(Kind::NotRestartable(Arc::clone(entry.node.path())));
             return refuse(reply, error);
@@ -171,9 +189,4 @@ impl Supervisor {
 fn refuse(reply: Reply, error: CommandError) {
     // An error says that nobody waits any more.
     reply.send(Err(error)).unwrap_or_default();
-}
-
-fn forward(scope: &Scope, command: Command) {
-    // A group that has ended drops the reply, and its caller learns that.
-    drop(scope.mailbox.post(Event::Command(command)));
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tracing::warn;
 
 use super::{
-    Entry, Supervisor,
+    Entry, Supervisor, Todo,
     entry::{Leaving, Outcome, Progress, Then},
     failure_of,
 };
@@ -13,7 +13,7 @@ use crate::{
     error::{GroupFailed, SharedError, one_line},
     lifecycle::Phase,
     report::Late,
-    run::End,
+    run::{End, caught},
     spec::OnFailure,
     time::later,
 };
@@ -30,11 +30,14 @@ impl Supervisor {
             running.drained = running.run.close_tasks();
         }
         let dropped_as_late = entry.leaving.as_ref().is_some_and(|leaving| leaving.late.is_some());
-        match failure_of(end) {
+        let stopping = entry.leaving.is_some() || self.stop.has_begun();
+        match failure_of(end, stopping) {
             Some(_) if dropped_as_late => {}
             Some(error) => self.fail(id, error),
             None => {
-                self.said_ready(id);
+                if !stopping {
+                    self.said_ready(id);
+                }
                 if self.entries[id].leaving.is_none() {
                     self.leave(id, None, Then::Policy);
                 }
@@ -58,7 +61,8 @@ impl Supervisor {
             return self.leave(id, Some(&error), Then::Policy);
         };
         if !leaving.errors.is_empty() {
-            warn!(service = %node.path(), error = one_line(&*error), "one more error of a service that failed");
+            let error = caught(|| one_line(&*error)).unwrap_or_else(|panic| panic);
+            warn!(service = %node.path(), error, "one more error of a service that failed");
         }
         leaving.errors.push(error);
     }
@@ -74,6 +78,7 @@ impl Supervisor {
             from: entry.node.phase(),
             ready_for: entry.ready_since.take().map(|since| now.saturating_duration_since(since)),
             extended: false,
+            wedged: false,
             late: None,
         };
         entry.leaving = Some(Box::new(leaving));
@@ -125,15 +130,17 @@ impl Supervisor {
         };
         entry.end_run();
         let goes_on = !self.stop.has_begun();
-        let wedged = leaving.late.as_ref().is_some_and(Late::did_not_yield);
+        // Who holds on may still be at work: a second one beside it could do harm.
+        let may_run_again = goes_on && !leaving.wedged;
         let outcome = Outcome::of(&leaving.errors, leaving.late.as_ref());
-        match (leaving.then, &outcome) {
-            (Then::Restart, _) if goes_on && !wedged => self.start(id, outcome.error().as_ref()),
-            (Then::Stop, _) | (_, Outcome::Stopped) => self.end_listed(id, &leaving.errors, leaving.late.as_ref()),
-            // Who holds on may still be at work: a second one beside it could do harm.
-            (Then::Policy, _) if goes_on && !wedged && self.retry(id, &leaving, &outcome) => {}
-            _ if goes_on => self.give_up(id, &leaving.errors, leaving.late.as_ref()),
-            _ => self.end_listed(id, &leaving.errors, leaving.late.as_ref()),
+        let failed = !matches!(outcome, Outcome::Stopped);
+        if leaving.then == Then::Restart && may_run_again {
+            self.entries[id].answer_stopped(&outcome);
+            self.start(id, outcome.error().as_ref());
+        } else if !failed || leaving.then == Then::Stop || !goes_on {
+            self.end_listed(id, &leaving.errors, leaving.late.as_ref());
+        } else if !(leaving.then == Then::Policy && may_run_again && self.retry(id, &leaving, &outcome)) {
+            self.give_up(id, &leaving.errors, leaving.late.as_ref());
         }
     }
 
@@ -146,6 +153,8 @@ impl Supervisor {
             return false;
         };
         let Some(delay) = entry.attempts.fail(policy, leaving.ready_for) else {
+            let failed = entry.attempts.failed();
+            warn!(service = %entry.node.path(), failed_attempts = failed, "no attempt is left: the failure escalates");
             return false;
         };
         let next = later(now, delay);
@@ -201,12 +210,11 @@ impl Supervisor {
         if self.entries[id].dynamic && !self.stop.has_begun() {
             self.remove(id);
         }
-        if let Some(parent) = parent {
-            self.child_ended(parent);
-        }
+        // Later, so that nothing is taken off a list that is being walked.
+        self.todo.extend(parent.map(Todo::ChildEnded));
     }
 
-    fn child_ended(&mut self, parent: usize) {
+    pub(super) fn child_ended(&mut self, parent: usize) {
         let waits = self.entries.get(parent).is_some_and(|entry| entry.pending.is_some());
         if !waits {
             self.try_conclude(parent);
@@ -263,7 +271,8 @@ impl Supervisor {
         };
         if let Some(late) = &mut leaving.late {
             if let Some(running) = &mut entry.running {
-                late.did_not_yield = !running.returned || !running.drained;
+                late.did_not_yield = running.run.is_busy();
+                leaving.wedged = true;
                 (running.returned, running.drained) = (true, true);
             }
             self.try_conclude(id);
@@ -281,6 +290,7 @@ impl Supervisor {
             waited: now.saturating_duration_since(leaving.asked),
             tasks: entry.node.task_locations(),
             did_not_yield: false,
+            run: entry.running.as_ref().map(|running| Arc::downgrade(&running.run)).unwrap_or_default(),
         });
         entry.abort();
         self.set_timer(id, now + LET_GO_WITHIN);

@@ -6,6 +6,7 @@ use tokio::{
     task::AbortHandle,
     time::{Duration, Instant},
 };
+use tracing::error;
 
 use super::Reply;
 use crate::{
@@ -14,7 +15,7 @@ use crate::{
     node::Node,
     report::Late,
     restart::{Attempts, Restart},
-    run::Run,
+    run::{Run, caught},
     service::{Make, Plan, Provider, Runnable, Service},
     spec::OnFailure,
 };
@@ -167,12 +168,14 @@ pub(super) struct Leaving {
     pub(super) ready_for: Option<Duration>,
     /// It got more time, to deal with who is late inside it.
     pub(super) extended: bool,
+    /// It has not let go after it was dropped.
+    pub(super) wedged: bool,
     pub(super) late: Option<Late>,
 }
 
 /// What follows when a service has stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Then {
+pub(crate) enum Then {
     /// Whatever its end means: done, or its failure policy.
     Policy,
     /// Its failure policy, but no further attempt.
@@ -311,7 +314,9 @@ impl Entry {
     pub(super) fn end_run(&mut self) {
         self.running = None;
         self.timer = None;
-        self.node.end();
+        if let Err(panic) = caught(|| self.node.end()) {
+            error!(service = %self.node.path(), panic, "a service panicked when what it shows was dropped");
+        }
     }
 
     pub(super) fn is_live(&self) -> bool {
@@ -340,12 +345,17 @@ impl Entry {
         }
     }
 
+    /// Answers those who wait for the service to stop.
+    pub(super) fn answer_stopped(&mut self, outcome: &Outcome) {
+        for waiter in self.stop_waiters.drain(..) {
+            waiter.send(outcome.of_stop(self.node.path())).unwrap_or_default();
+        }
+    }
+
     /// Answers those who wait for the service, whichever way.
     pub(super) fn answer_ended(&mut self, outcome: &Outcome) {
+        self.answer_stopped(outcome);
         let path = self.node.path();
-        for waiter in self.stop_waiters.drain(..) {
-            waiter.send(outcome.of_stop(path)).unwrap_or_default();
-        }
         for waiter in self.start_waiters.drain(..) {
             waiter.send(outcome.of_start(path)).unwrap_or_default();
         }

@@ -204,6 +204,11 @@ impl Supervisor {
         let why = match (&last, self.waits_of(id)) {
             (Some(_), _) => format!("its {} attempts failed", entry.started),
             (None, Some(waits)) => waits,
+            (None, None) if entry.settings.resource => {
+                "its open function had not returned; is what it connects to there? Give it a timeout of its own, or raise \
+                 `start_within`"
+                    .to_owned()
+            }
             (None, None) => {
                 "it never called `ctx.ready()`; call it once the service is up, or raise `start_within`".to_owned()
             }
@@ -247,7 +252,7 @@ impl Supervisor {
     }
 
     /// Tells whether `later` starts after `earlier`, directly or not.
-    fn starts_after(&self, later: usize, earlier: usize) -> bool {
+    pub(super) fn starts_after(&self, later: usize, earlier: usize) -> bool {
         let mut seen = vec![later];
         let mut next = 0;
         while let Some(&id) = seen.get(next) {

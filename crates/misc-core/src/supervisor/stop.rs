@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{
-    Entry, Supervisor, Todo,
+    Entry, Event, Supervisor, Todo,
     entry::{Hold, Outcome, Then},
 };
 use crate::{lifecycle::Phase, time::later};
@@ -170,6 +170,10 @@ impl Supervisor {
         let limit = limit.max(leaving.asked + LEAST);
         if run.stop_deadline().is_some_and(|bound| limit < bound) {
             run.stop(limit);
+            if let Some(inside) = entry.node.inside() {
+                // An error says that it has ended.
+                drop(inside.mailbox.post(Event::Tightened));
+            }
             self.set_timer(id, limit);
         }
     }

@@ -31,7 +31,7 @@ async fn an_empty_app() {
 
 #[tokio::test(start_paused = true)]
 async fn an_empty_group() {
-    let problem = "group `inner` has no services; register one with `.service(name, ..)`";
+    let problem = "in group `inner`: it has no services; register one with `.service(name, ..)`";
     check(shop().service("g", App::new("inner")), &[problem]).await;
 }
 
@@ -191,7 +191,7 @@ async fn everything_at_once() {
         "service `a/b` has a `/` in its name, which separates a group from its services",
         "service `a/b` has a `stop_within` of zero, so it would always be late; raise it",
         "service `a`: `Restart::attempts` is 0: the service could not even start once; use at least 1",
-        "in group `inner`: group `nested` has no services; register one with `.service(name, ..)`",
+        "in group `inner`: in group `nested`: it has no services; register one with `.service(name, ..)`",
         "in group `inner`: two services are named `x`; rename one",
         "in group `inner`: service `x` starts after `nobody`, which is not registered; there are `x`, `x`, `deep`",
         "in group `inner`: the app's `drain_delay` of 60s leaves nothing of its `stop_within` of 25s; raise the latter",
@@ -268,7 +268,7 @@ async fn what_is_started_at_run_time_is_checked_too() {
     let itself = async |handle: misc_core::Handle| handle.start("a", spec(idle).after(["a"])).await;
     check_dynamic(itself, &["has no service `a`"]).await;
     let group = async |handle: misc_core::Handle| handle.start("g", App::new("inner")).await;
-    check_dynamic(group, &["`g` was not started", "group `inner` has no services"]).await;
+    check_dynamic(group, &["`g` was not started", "in group `inner`: it has no services"]).await;
     let made = async |handle: misc_core::Handle| {
         handle.start("db", factory(|| resource((), async |()| Ok::<_, BoxError>(1)).split().1)).await
     };

@@ -1,7 +1,7 @@
 //! Dynamic: services come and go at run time, children end before their parent, and nobody waits for itself.
 
-use misc_core::{App, BoxError, Context, OnFailure, Phase, Restart, factory, spec};
-use tokio::time::{Instant, sleep};
+use misc_core::{App, BoxError, Context, OnFailure, Phase, Restart, factory, resource, spec};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::support::{
     Log, Recorder, check_says, done, drive, failed, fails_after, fails_to_start, idle, late, never_ready, run, secs,
@@ -122,7 +122,7 @@ async fn what_cannot_be_added_is_refused_with_the_reason() {
             &handle.start("z", spec(idle).stop_within(secs(0))).await.unwrap_err(),
             &["`z`", "`stop_within` of zero"],
         );
-        check_says(&handle.start("g", App::new("g")).await.unwrap_err(), &["group `g` has no services"]);
+        check_says(&handle.start("g", App::new("g")).await.unwrap_err(), &["in group `g`: it has no services"]);
         assert_eq!(handle.list(), ["a", "old"]);
         let stopped = handle.shutdown();
         let refused = handle.start("late", idle).await.unwrap_err();
@@ -577,4 +577,160 @@ async fn a_parent_that_restarts_after_its_own_failure_stops_and_starts_its_child
     assert_eq!(stopped[0], seen.at("parent", Phase::Restarting), "the child is down before the parent waits");
     assert_eq!(stopped.len(), 2);
     assert!(stopped[0] < seen.times("parent", Phase::Starting)[1]);
+}
+
+/// A resource that never opens, tried again every two seconds.
+fn closed_for_ever() -> misc_core::Spec<impl misc_core::Service> {
+    let (_, driver) = resource((), async |()| Err::<u8, _>("no route")).split();
+    spec(driver).restart(every_two_seconds())
+}
+
+fn every_two_seconds() -> Restart {
+    steady().attempts(1000).backoff(secs(2), secs(2))
+}
+
+/// Checks that a parent which returns while its children wait to be restarted ends with them.
+async fn check_ends_with_restarting_children(parent: impl misc_core::Service, children: [&str; 2]) {
+    let seen = Recorder::new();
+    let app = App::new("shop").service("a", idle).service("parent", parent).observe(seen.clone());
+    let (ended, ()) = drive(app, async |handle| {
+        sleep(secs(10)).await;
+        assert_eq!(handle.list(), ["a", "parent"], "the children are gone");
+        handle.shutdown();
+    })
+    .await;
+    assert!(ended.is_ok(), "{ended:?}");
+    for child in children {
+        let phases = seen.phases(child);
+        assert!(phases.contains(&Phase::Restarting), "{child} was waiting: {phases:?}");
+        assert_eq!(seen.times(child, Phase::Stopped), [secs(1)], "{child}");
+    }
+    assert_eq!(seen.times("parent", Phase::Stopped), [secs(1)]);
+    let order = seen.who(Phase::Stopped);
+    assert_eq!(order.iter().position(|path| path == "parent"), Some(2), "after its children: {order:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_parent_that_returns_ends_with_two_resources_that_wait_to_be_restarted() {
+    let parent = async |ctx: Context| {
+        ctx.ready();
+        drop(ctx.start("one", closed_for_ever()));
+        drop(ctx.start("two", closed_for_ever()));
+        sleep(secs(1)).await;
+        Ok(())
+    };
+    check_ends_with_restarting_children(parent, ["parent/one", "parent/two"]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_parent_that_returns_ends_with_a_service_and_a_resource_that_wait_to_be_restarted() {
+    let parent = async |ctx: Context| {
+        ctx.ready();
+        drop(ctx.start("service", spec(fails_to_start).restart(every_two_seconds())));
+        drop(ctx.start("resource", closed_for_ever()));
+        sleep(secs(1)).await;
+        Ok(())
+    };
+    check_ends_with_restarting_children(parent, ["parent/service", "parent/resource"]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_child_is_not_restarted_while_its_parent_stops() {
+    let seen = Recorder::new();
+    let parent = async |ctx: Context| {
+        ctx.start("child", spec(slow(secs(0), secs(3))).restart(steady())).await?;
+        idle(ctx).await
+    };
+    let app = App::new("shop").service("a", idle).service("parent", parent).observe(seen.clone());
+    let (ended, ()) = drive(app, async |handle| {
+        handle.ready().await;
+        let stopped = handle.stop("parent");
+        sleep(secs(1)).await;
+        let refused = handle.restart("parent/child").await.expect_err("its parent is stopping");
+        check_says(&refused, &["`parent/child`", "its parent is stopping"]);
+        timeout(secs(60), stopped).await.expect("the parent stops").unwrap();
+        assert_eq!(handle.list(), ["a", "parent"]);
+        handle.shutdown();
+    })
+    .await;
+    ended.unwrap();
+    assert_eq!(seen.times("parent/child", Phase::Starting).len(), 1);
+    assert_eq!(seen.times("parent", Phase::Stopped), [secs(3)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_that_is_followed_by_a_restart_is_answered_too() {
+    let seen = Recorder::new();
+    let app = App::new("shop")
+        .service("a", idle)
+        .service("x", spec(slow(secs(0), secs(3))).restart(steady()))
+        .observe(seen.clone());
+    let (ended, ()) = drive(app, async |handle| {
+        handle.ready().await;
+        let stopped = handle.stop("x");
+        sleep(secs(1)).await;
+        let restarted = handle.restart("x");
+        timeout(secs(60), restarted).await.expect("the restart is answered").unwrap();
+        timeout(secs(60), stopped).await.expect("the stop is answered").unwrap();
+        assert_eq!(handle.status().children[1].phase, Phase::Ready);
+        handle.shutdown();
+    })
+    .await;
+    ended.unwrap();
+    assert_eq!(seen.times("x", Phase::Starting), [secs(0), secs(3)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_child_may_name_its_parent_and_its_grandparent_and_stops_before_them() {
+    let seen = Recorder::new();
+    let parent = async |ctx: Context| {
+        let child = async |ctx: Context| {
+            ctx.start("grandchild", spec(slow(secs(0), secs(1))).after(["p", "p/child"])).await?;
+            idle(ctx).await
+        };
+        ctx.ready();
+        ctx.start("child", spec(child).after(["p"])).await?;
+        ctx.stopping().await;
+        Ok(())
+    };
+    let app = App::new("shop").service("p", parent).observe(seen.clone());
+    let (ended, ()) = drive(app, async |handle| {
+        sleep(secs(5)).await;
+        assert_eq!(handle.list(), ["p", "p/child", "p/child/grandchild"]);
+        handle.shutdown();
+    })
+    .await;
+    ended.unwrap();
+    assert_eq!(seen.who(Phase::Stopped), ["p/child/grandchild", "p/child", "p", "app"]);
+    assert_eq!(seen.at("app", Phase::Stopped), secs(6), "as long as the grandchild takes");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_child_that_would_start_after_one_behind_its_parent_is_refused() {
+    let seen = Recorder::new();
+    let parent = async |ctx: Context| {
+        ctx.ready();
+        ctx.app().ready().await;
+        for later in ["http", "behind http"] {
+            let refused = ctx.start("child", spec(idle).after([later])).await.expect_err("they wait for each other");
+            check_says(&refused, &["`child` was not started", &format!("`{later}`")]);
+        }
+        ctx.start("child", spec(idle).after(["a"])).await?;
+        ctx.stopping().await;
+        Ok(())
+    };
+    let app = App::new("shop")
+        .service("a", idle)
+        .service("p", parent)
+        .service("http", idle)
+        .service("behind http", idle)
+        .observe(seen.clone());
+    let (ended, ()) = drive(app, async |handle| {
+        sleep(secs(5)).await;
+        handle.shutdown();
+    })
+    .await;
+    ended.unwrap();
+    assert_eq!(seen.at("app", Phase::Stopped), secs(5));
+    assert_eq!(seen.times("p/child", Phase::Starting).len(), 1, "the last one was let in");
 }

@@ -1,6 +1,8 @@
 //! Failure after ready: it stops the app, or is ignored, or restarts; it is never silent.
 
-use misc_core::{App, BoxError, Context, OnFailure, Phase, Service, spec};
+use std::sync::mpsc;
+
+use misc_core::{App, BoxError, Context, OnFailure, Phase, Restart, Service, resource, spec};
 use tokio::time::sleep;
 
 use crate::support::{
@@ -217,4 +219,144 @@ async fn one_that_fails_while_others_stop_is_reported_too() {
     })
     .await;
     assert_eq!(failed(&ended), ["a"]);
+}
+
+/// Checks that a service which cannot be dropped without a panic is no end of the app: the others go on, and stop in
+/// order.
+async fn check_survives(broken: impl Service) {
+    let seen = Recorder::new();
+    let app = App::new("shop")
+        .service("before", idle)
+        .service("broken", spec(broken).on_failure(OnFailure::Ignore))
+        .service("behind", idle)
+        .observe(seen.clone());
+    let (_, ()) = drive(app, async |handle| {
+        assert!(handle.ready().await, "the app becomes ready");
+        sleep(secs(2)).await;
+        drop(handle.stop("broken").await);
+        sleep(secs(2)).await;
+        handle.shutdown();
+    })
+    .await;
+    assert_eq!(seen.at("app", Phase::Stopping), secs(4), "the app goes on");
+    assert!(seen.phases("broken").last().is_some_and(|phase| matches!(phase, Phase::Stopped | Phase::Failed)));
+    let stopped: Vec<_> = seen.who(Phase::Stopped).into_iter().filter(|path| path.starts_with("be")).collect();
+    assert_eq!(stopped, ["behind", "before"]);
+    assert_eq!(seen.at("before", Phase::Stopped), secs(4));
+}
+
+/// Panics when a copy of it is dropped.
+#[derive(Debug)]
+struct Panics {
+    copy: bool,
+}
+
+impl Clone for Panics {
+    fn clone(&self) -> Self {
+        Self { copy: true }
+    }
+}
+
+impl Drop for Panics {
+    fn drop(&mut self) {
+        assert!(!self.copy, "in the drop");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_resource_that_panics_when_it_is_dropped_does_not_end_the_app() {
+    for copy in [false, true] {
+        let (_, driver) = resource(copy, async |copy| Ok::<_, BoxError>(Panics { copy })).split();
+        check_survives(driver).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_inspection_that_panics_when_it_is_dropped_does_not_end_the_app() {
+    let broken = async |ctx: Context| {
+        let panics = Panics { copy: true };
+        ctx.inspect("panics", move || {
+            let whole = &panics;
+            whole.copy
+        });
+        idle(ctx).await
+    };
+    check_survives(broken).await;
+}
+
+/// An error that cannot be shown.
+#[derive(Debug)]
+struct Unspeakable;
+
+impl std::fmt::Display for Unspeakable {
+    fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::panic::resume_unwind(Box::new("in the display"))
+    }
+}
+
+impl std::error::Error for Unspeakable {}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_that_panics_when_it_is_shown_does_not_end_the_app() {
+    // Without anybody who reads the log, nobody would look at the error.
+    let logs = tracing_subscriber::fmt().with_writer(std::io::sink).finish();
+    let _logs = tracing::subscriber::set_default(logs);
+    let broken = async |ctx: Context| {
+        // The first and one more, which are logged in different places.
+        ctx.spawn(async {
+            sleep(secs(1)).await;
+            panic!("of the task")
+        });
+        ctx.ready();
+        ctx.stopping().await;
+        Err(Unspeakable.into())
+    };
+    check_survives(broken).await;
+    let broken = async |ctx: Context| {
+        ctx.ready();
+        ctx.until_stopping(sleep(secs(1))).await;
+        Err(Unspeakable.into())
+    };
+    check_survives(broken).await;
+}
+
+/// An error that looks at the app when it is dropped.
+#[derive(Debug)]
+struct LooksBack(misc_core::Handle, Log);
+
+impl std::fmt::Display for LooksBack {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("looks back")
+    }
+}
+
+impl std::error::Error for LooksBack {}
+
+impl Drop for LooksBack {
+    fn drop(&mut self) {
+        self.1.add(self.0.status().name);
+    }
+}
+
+#[test]
+fn an_error_may_look_at_the_app_when_it_is_dropped() {
+    let (log, (tell, told)) = (Log::default(), mpsc::channel());
+    let inner = log.clone();
+    // On a thread of its own: one that waits for itself does not even notice a timeout.
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
+        let broken = move |ctx: Context| {
+            let log = inner.clone();
+            async move {
+                ctx.ready();
+                sleep(secs(1)).await;
+                Err(LooksBack(ctx.app(), log).into())
+            }
+        };
+        let app = App::new("shop").service("broken", spec(broken).restart(Restart::new().attempts(3)));
+        let ended = runtime.expect("a runtime").block_on(run(app));
+        drop(tell.send(failed(&ended).join(" ")));
+    });
+    assert_eq!(told.recv_timeout(secs(20)).expect("it ends, it does not hang"), "broken");
+    assert_eq!(log.lines(), ["shop"; 2], "the third one is the last one, which the status shows");
 }

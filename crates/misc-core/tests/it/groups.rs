@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicU32, Ordering},
 };
 
-use misc_core::{App, Context, OnFailure, Phase, Restart, factory, spec};
+use misc_core::{App, BoxError, Context, OnFailure, Phase, Restart, factory, resource, spec};
 use tokio::time::{Instant, sleep};
 
 use crate::support::{
@@ -341,4 +341,55 @@ async fn groups_nest_deeply() {
     let leaf = format!("{}/leaf", ["in"; 19].join("/"));
     assert_eq!(seen.who(Phase::Ready).first(), Some(&leaf));
     assert_eq!(seen.who(Phase::Stopped).len(), 21);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_group_that_is_stopping_closes_its_resources_when_the_app_leaves_it_less_time() {
+    let log = Log::default();
+    let close_log = log.clone();
+    let (_, db) = resource((), async |()| Ok::<_, BoxError>(1)).on_close(move |_: &i32| {
+        let log = close_log.clone();
+        async move { log.add("closed") }
+    });
+    let group = App::new("group").service("db", db).service("stuck", stuck);
+    let app = App::new("shop").service("a", idle).service("g", group).stop_within(secs(4));
+    let (ended, begin) = drive(app, async |handle| {
+        handle.ready().await;
+        drop(handle.stop("g"));
+        sleep(millis(100)).await;
+        handle.shutdown();
+        Instant::now()
+    })
+    .await;
+    assert_eq!(late(&ended), ["g/stuck"]);
+    assert_eq!(log.lines(), ["closed"]);
+    assert!(begin.elapsed() <= secs(4), "{:?}", begin.elapsed());
+}
+
+/// Checks that the second group a factory makes is refused like one that is there from the start.
+async fn check_second_is_refused(second: impl Fn() -> App + Send + Sync + 'static, says: &[&str]) {
+    let made = AtomicU32::new(0);
+    let make = move || match made.fetch_add(1, Ordering::SeqCst) {
+        0 => App::new("group").service("x", fails_after(secs(1))),
+        _ => second(),
+    };
+    let seen = Recorder::new();
+    let app = App::new("shop").service("a", idle).service("g", factory(make).restart(steady().attempts(2)));
+    let ended = run(app.observe(seen.clone())).await;
+    assert_eq!(failed(&ended), ["g"]);
+    check_says(&ended.expect_err("a failure"), says);
+    assert_eq!(seen.times("g/x", Phase::Starting), [secs(0)], "nothing of the second one is started");
+    assert_eq!(seen.phases("a").last(), Some(&Phase::Stopped));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_factory_whose_second_group_names_an_unknown_service_fails_with_that() {
+    let second = || App::new("group").service("x", spec(idle).after(["nobody"]));
+    check_second_is_refused(second, &["service `x` starts after `nobody`, which is not registered"]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_factory_whose_second_group_has_a_name_twice_fails_with_that() {
+    let second = || App::new("group").service("x", idle).service("x", idle);
+    check_second_is_refused(second, &["two services are named `x`"]).await;
 }

@@ -710,3 +710,195 @@ async fn a_stop_while_an_open_is_tried_again_tells_who_waits() {
     ended.unwrap();
     check_says(&gone, &["resource `db` has been closed"]);
 }
+
+/// Opens at once, but for some times: those do not end.
+fn hangs_from(first: u32) -> (Resource<Conn>, Driver<Conn>) {
+    let opened = Arc::new(AtomicU32::new(0));
+    let opening = resource((), move |()| {
+        let number = opened.fetch_add(1, Ordering::SeqCst) + 1;
+        async move { if number < first { Ok::<_, BoxError>(Conn(number)) } else { std::future::pending().await } }
+    });
+    opening.split()
+}
+
+/// Uses the resource, and again after two seconds; it does not look whether it shall stop.
+fn uses_twice(conn: &Resource<Conn>) -> impl misc_core::Service + Clone + use<> {
+    let conn = conn.clone();
+    move |ctx: Context| async move {
+        conn.get().await?;
+        ctx.ready();
+        sleep(secs(2)).await;
+        conn.get().await?;
+        ctx.stopping().await;
+        Ok(())
+    }
+}
+
+/// Restarts the resource under its user, then stops the app while that waits for it.
+async fn check_stops_at_once_while_it_waits(conn: &Resource<Conn>, db: misc_core::Spec<impl misc_core::Service>) {
+    let seen = Recorder::new();
+    let app =
+        App::new("shop").service("db", db).service("user", uses_twice(conn)).service("a", idle).observe(seen.clone());
+    let (ended, ()) = drive(app, async |handle| {
+        handle.ready().await;
+        sleep(secs(1)).await;
+        drop(handle.restart("db"));
+        sleep(secs(4)).await;
+        handle.shutdown();
+    })
+    .await;
+    assert!(ended.is_ok(), "{ended:?}");
+    assert_eq!(seen.times("user", Phase::Stopped), [secs(5)]);
+    assert_eq!(seen.at("app", Phase::Stopped), secs(5));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_a_resource_that_hangs_when_it_is_reopened_stops_at_once() {
+    let (conn, driver) = hangs_from(2);
+    check_stops_at_once_while_it_waits(&conn, spec(driver)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_a_resource_that_waits_to_be_reopened_stops_at_once() {
+    let opened = Arc::new(AtomicU32::new(0));
+    let (conn, driver) = resource((), move |()| {
+        let number = opened.fetch_add(1, Ordering::SeqCst) + 1;
+        async move { if number == 1 { Ok(Conn(number)) } else { Err("no route") } }
+    })
+    .split();
+    let restart = Restart::new().attempts(1000).backoff(secs(100), secs(100)).jitter(0.0);
+    check_stops_at_once_while_it_waits(&conn, spec(driver).restart(restart)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_a_resource_that_never_opens_stops_at_once() {
+    let seen = Recorder::new();
+    let (conn, driver) = hangs_from(1);
+    let app =
+        App::new("shop").service("db", driver).service("user", spec(uses_twice(&conn)).after([])).observe(seen.clone());
+    let (ended, ()) = drive(app, async |handle| {
+        sleep(secs(3)).await;
+        handle.shutdown();
+    })
+    .await;
+    assert!(ended.is_ok(), "{ended:?}");
+    assert_eq!(seen.times("user", Phase::Stopped), [secs(3)]);
+    assert_eq!(seen.at("app", Phase::Stopped), secs(3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_user_that_hides_its_resource_behind_an_error_of_its_own_stops_cleanly_too() {
+    let (conn, driver) = hangs_from(1);
+    let uses = async move |_: Context| {
+        conn.get().await.map_err(|gone| crate::support::Above("cannot work", gone.into()))?;
+        Ok(())
+    };
+    let app = App::new("shop").service("db", driver).service("user", spec(uses).after([]));
+    let (ended, ()) = drive(app, async |handle| {
+        sleep(secs(3)).await;
+        handle.shutdown();
+    })
+    .await;
+    assert!(ended.is_ok(), "{ended:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_user_that_waits_for_a_resource_behind_it_is_told_and_does_not_hold_up_the_end() {
+    let (log, seen) = (Log::default(), Recorder::new());
+    let (conn, driver) = quick(&log, "db");
+    let app = App::new("shop").service("user", uses_twice(&conn)).service("db", driver).observe(seen.clone());
+    let ended = run(app).await;
+    assert_eq!((failed(&ended), late(&ended)), (vec!["user"], vec![]));
+    let report = ended.unwrap_err();
+    assert_eq!(report.exit_code(), 1);
+    check_says(&report, &["`user` was not ready within 30s", "`db`"]);
+    assert_eq!(seen.at("app", Phase::Failed), secs(30), "nobody is waited for");
+    assert!(log.lines().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_stops_another_way_gets_no_error_for_a_resource_it_waits_for() {
+    // The wait belongs to the one that asks, not to all of them.
+    let seen = Recorder::new();
+    let (conn, driver) = hangs_from(1);
+    let app = App::new("shop")
+        .service("db", driver)
+        .service("one", spec(uses_twice(&conn)).after([]))
+        .service("two", spec(uses_twice(&conn)).after([]))
+        .observe(seen.clone());
+    let (ended, ()) = drive(app, async |handle| {
+        sleep(secs(1)).await;
+        handle.stop("one").await.unwrap();
+        sleep(secs(1)).await;
+        handle.shutdown();
+    })
+    .await;
+    assert!(ended.is_ok(), "{ended:?}");
+    assert_eq!((seen.at("one", Phase::Stopped), seen.at("two", Phase::Stopped)), (secs(1), secs(2)));
+}
+
+/// A resource whose first open holds its thread until it is told to go on, and the moment it is given up.
+///
+/// Opens `Conn(1)` then, when it has been given up for long, and `Conn(2)` and so on otherwise.
+async fn check_open_that_returns_too_late(restarts: bool) {
+    let log = Log::default();
+    let (go_on, blocked) = std::sync::mpsc::channel::<()>();
+    let blocked = Arc::new(std::sync::Mutex::new(blocked));
+    let opened = Arc::new(AtomicU32::new(0));
+    let close_log = log.clone();
+    let (conn, driver) = resource(log.clone(), move |log: Log| {
+        let (number, blocked) = (opened.fetch_add(1, Ordering::SeqCst) + 1, Arc::clone(&blocked));
+        async move {
+            if number == 1 {
+                // An error says that the test has ended.
+                blocked.lock().expect("nobody panics with it").recv().unwrap_or_default();
+            }
+            log.add(format!("open {number}"));
+            Ok::<_, BoxError>(Conn(number))
+        }
+    })
+    .on_close(move |conn: &Conn| {
+        let (log, number) = (close_log.clone(), conn.0);
+        async move { log.add(format!("close {number}")) }
+    });
+    let (gave_up, mut given_up) = tokio::sync::mpsc::channel(1);
+    let db = spec(driver).start_within(millis(50)).stop_within(millis(50)).on_failure(OnFailure::Ignore);
+    let app = App::new("shop").service("db", db).service("a", spec(idle).after([])).observe(
+        move |change: &misc_core::Transition| {
+            if change.service() == Some("db") && change.to() == Phase::Failed {
+                gave_up.try_send(()).unwrap_or_default();
+            }
+        },
+    );
+    let (_, ()) = drive(app, async |handle| {
+        given_up.recv().await.expect("an open that does not return is given up");
+        if restarts {
+            handle.restart("db").await.expect("it opens");
+            assert_eq!(conn.get().await, Ok(Conn(2)));
+        }
+        go_on.send(()).expect("it is blocked");
+        // Nothing tells when an open that nobody waits for is through with what it should not do.
+        for _ in 0..50 {
+            match in_time(conn.get()).await {
+                Ok(now) => assert!(restarts && now == Conn(2), "{now:?} comes from an open that was given up"),
+                Err(gone) => assert!(!restarts && gone.is_failed(), "{gone}"),
+            }
+            sleep(millis(2)).await;
+        }
+        handle.shutdown();
+    })
+    .await;
+    let lines = log.lines();
+    assert!(lines.contains(&"open 1".to_owned()), "the first open went on: {lines:?}");
+    assert_eq!(lines.contains(&"close 2".to_owned()), restarts, "{lines:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_open_that_returns_after_it_was_given_up_opens_nothing() {
+    check_open_that_returns_too_late(false).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_open_that_returns_after_a_restart_does_not_replace_the_new_one() {
+    check_open_that_returns_too_late(true).await;
+}

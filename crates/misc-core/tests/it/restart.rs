@@ -435,3 +435,27 @@ async fn a_restart_of_a_single_value_that_waits_just_waits_for_its_start() {
     ended.unwrap();
     restarted.unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_backoff_without_end_waits_until_the_stop() {
+    for jitter in [0.0, 1.0] {
+        let seen = Recorder::new();
+        let policy = Restart::new().backoff(Duration::MAX, Duration::MAX).jitter(jitter);
+        let app = App::new("shop")
+            .service("a", idle)
+            .service("flaky", spec(fails_after(secs(1))).restart(policy))
+            .observe(seen.clone());
+        let (ended, phase) = drive(app, async |handle| {
+            sleep(millis(1001)).await;
+            let phase = handle.status().children[1].phase;
+            handle.shutdown();
+            phase
+        })
+        .await;
+        assert!(ended.is_ok(), "{ended:?}");
+        assert!(seen.phases("flaky").contains(&Phase::Restarting), "{:?}", seen.timed());
+        if jitter == 0.0 {
+            assert_eq!(phase, Phase::Restarting);
+        }
+    }
+}

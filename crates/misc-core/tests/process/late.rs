@@ -84,6 +84,27 @@ async fn late_service_leaves_the_others_time_to_stop() {
     ended.reported("service `subject` (ready) had not stopped after TIME and was dropped");
 }
 
+/// Holds one of two workers while the other one sleeps, so that nobody fetches what the first one has to do.
+async fn blocks_when_ready(scenario: &str, up: &[&str], down: &[&str]) {
+    let ended = end(scenario, "subject is ready").await;
+    ended.with_code(70).not_before(BOUND + LET_GO).within(HARD_END);
+    ended.printed(&[&["open db"], up, &["subject is ready"], down, &["close db", "kept dropped"]].concat());
+    ended.reported(
+        "service `subject` (ready) had not stopped after TIME and was dropped; \
+         it did not yield: it blocks a thread or never awaits",
+    );
+}
+
+#[tokio::test]
+async fn service_that_blocks_once_it_is_ready_holds_up_neither_the_next_start_nor_the_stop() {
+    blocks_when_ready("blocks-when-ready", &["idle up"], &["idle down"]).await;
+}
+
+#[tokio::test]
+async fn last_service_that_blocks_once_it_is_ready_does_not_hold_up_the_stop() {
+    blocks_when_ready("blocks-when-ready-last", &[], &[]).await;
+}
+
 #[tokio::test]
 async fn wedged_services_in_a_row_leave_the_resources_time_to_close() {
     let ended = end("wedged-in-a-row", "subject is ready").await;
@@ -102,8 +123,7 @@ async fn child_process_of_a_late_service_is_no_orphan() {
 
 /// Nothing runs any more but the thread of the signals.
 async fn wedged_workers_end_hard(scenario: &str, workers: usize) {
-    let mut subject = Subject::started(scenario, "subject is ready").await;
-    subject.prints("task line ").await;
+    let subject = Subject::started(scenario, "task line ").await;
     let ended = subject.end_by(Signal::TERM).await;
     ended.with_code(70).not_before(HARD_END).within(HARD_END + SOON).printed_last(&["kept dropped"]);
     let tasks = spawned(ended.number_after("task line "), 28).repeat(workers);

@@ -73,7 +73,7 @@ async fn second_signal_ends_at_once(signal: Signal, code: i32) {
     subject.signal(Signal::TERM);
     subject.prints("stubborn stays").await;
     let ended = subject.end_by(signal).await;
-    ended.with_code(code).within(SOON).reported("");
+    ended.with_code(code).within(SOON).reported_among_others("a second time: the process ends at once");
     ended.printed(&["open db", "stubborn up", "stubborn stays", "kept dropped"]);
 }
 
