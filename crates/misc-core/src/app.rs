@@ -179,7 +179,8 @@ impl App {
     pub async fn run(self) -> Result<(), Report> {
         let guard = if self.signals { Some(Guard::new(Process::start()?)) } else { None };
         let kept = self.kept.clone();
-        let report = self.supervise(guard.as_ref().and_then(Guard::process)).await;
+        let process = guard.as_ref().and_then(Guard::process);
+        let report = self.supervise(process, tokio::runtime::Handle::current()).await;
         kept.release();
         if let Some(guard) = guard.filter(|_| report.late().iter().any(Late::holds_a_thread)) {
             guard.stays();
@@ -248,8 +249,8 @@ impl App {
         ended.map(|()| output.flatten())
     }
 
-    /// Runs as the root of a tree.
-    pub(crate) async fn supervise(mut self, process: Option<Process>) -> Report {
+    /// Runs as the root of a tree, whose services run on `runtime`.
+    pub(crate) async fn supervise(mut self, process: Option<Process>, runtime: tokio::runtime::Handle) -> Report {
         let problems = self.problems();
         if !problems.is_empty() {
             return self.refuse(problems);
@@ -272,6 +273,7 @@ impl App {
             total: self.stop_within,
             drain_delay: self.drain_delay,
             shared: Arc::clone(&shared),
+            runtime,
             observers: self.observers.into(),
             meter,
             sockets,
@@ -298,6 +300,7 @@ impl App {
             total: self.stop_within,
             drain_delay: Duration::ZERO,
             shared: Arc::clone(&outer.shared),
+            runtime: outer.runtime.clone(),
             observers: own.chain(outer.observers.iter().cloned()).collect(),
             meter: self.meter.take().unwrap_or_else(|| outer.meter.clone()),
             sockets: self.sockets.take().unwrap_or_else(|| Arc::clone(&outer.sockets)),

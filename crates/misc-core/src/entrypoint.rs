@@ -7,6 +7,8 @@ use std::{
     time::Duration,
 };
 
+use tokio::runtime::{Builder, RuntimeFlavor};
+
 use crate::{
     app::{App, Kept},
     error::Panicked,
@@ -123,11 +125,7 @@ impl Runtime {
     /// Guards the process first, so that a signal is heeded from the earliest moment on.
     fn start(&self) -> io::Result<(Process, tokio::runtime::Runtime)> {
         let process = Process::start()?;
-        let mut builder = if self.current_thread {
-            tokio::runtime::Builder::new_current_thread()
-        } else {
-            tokio::runtime::Builder::new_multi_thread()
-        };
+        let mut builder = if self.current_thread { Builder::new_current_thread() } else { Builder::new_multi_thread() };
         builder.enable_all().thread_name("misc-worker");
         if let Some(count) = self.workers.filter(|_| !self.current_thread) {
             builder.worker_threads(count);
@@ -175,10 +173,19 @@ where
     }
 }
 
+/// Supervises the app on this thread, on a clock of its own: a service that blocks its worker, or all of them, can hold
+/// up neither what the supervisor decides nor its timers.
 fn supervise(process: &Process, runtime: &tokio::runtime::Runtime, app: App) -> Report {
-    // On this thread, not on a worker: a service that wakes the supervisor and then blocks its worker cannot hold it up.
-    let supervise = || runtime.block_on(app.supervise(Some(process.clone())));
-    caught(supervise).unwrap_or_else(|message| Report::from(Panicked(message)))
+    let supervise = app.supervise(Some(process.clone()), runtime.handle().clone());
+    let run = || match runtime.handle().runtime_flavor() {
+        RuntimeFlavor::CurrentThread => Ok(runtime.block_on(supervise)),
+        _ => Ok(Builder::new_current_thread().enable_all().build()?.block_on(supervise)),
+    };
+    let ended: Result<io::Result<Report>, String> = caught(run);
+    match ended {
+        Ok(report) => report.unwrap_or_else(Report::from),
+        Err(message) => Report::from(Panicked(message)),
+    }
 }
 
 /// Prints the report, drops what was kept, and returns the exit code.

@@ -49,6 +49,8 @@ pub(crate) struct Place {
     pub(crate) total: Duration,
     pub(crate) drain_delay: Duration,
     pub(crate) shared: Arc<Shared>,
+    /// Where services run; the supervisor may be elsewhere.
+    pub(crate) runtime: tokio::runtime::Handle,
     pub(crate) observers: Arc<[Arc<dyn Lifecycle>]>,
     pub(crate) meter: Meter,
     pub(crate) sockets: Arc<dyn Sockets>,

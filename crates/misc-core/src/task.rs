@@ -10,7 +10,10 @@ use std::{
     task::{Context as TaskContext, Poll},
 };
 
-use tokio::task::{AbortHandle, JoinHandle};
+use tokio::{
+    runtime::Handle,
+    task::{AbortHandle, JoinHandle},
+};
 use tracing::warn;
 
 use crate::{
@@ -161,7 +164,7 @@ fn fail(guard: &TaskGuard, payload: &(dyn Any + Send)) -> TaskError {
     TaskError(Kind::Panicked(panic_message(payload)))
 }
 
-/// Spawns on the runtime; only for tasks that a service owns, and for services themselves.
+/// Spawns on the runtime; only for tasks that a service owns.
 #[expect(clippy::disallowed_methods, reason = "the one place where tasks begin; all of them are tracked")]
 fn spawn_owned<F>(future: F) -> JoinHandle<F::Output>
 where
@@ -171,9 +174,9 @@ where
     tokio::spawn(future)
 }
 
-/// Spawns a service itself; returns the means to drop it.
-pub(crate) fn spawn_service(future: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
-    spawn_owned(future).abort_handle()
+/// Spawns a service itself on the runtime for services; returns the means to drop it.
+pub(crate) fn spawn_service(runtime: &Handle, future: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
+    runtime.spawn(future).abort_handle()
 }
 
 /// A task's future: its panic is told to the service, its end takes it off the list.

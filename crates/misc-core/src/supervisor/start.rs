@@ -107,8 +107,9 @@ impl Supervisor {
         let launch = || entry.take_service().map(|service| service.run_boxed(ctx));
         match catch_unwind(AssertUnwindSafe(launch)) {
             Ok(Some(future)) => {
-                let abort = spawn_service(run.within(Runner::new(future, Arc::clone(&run))));
-                entry.spawned(abort);
+                let runner = run.within(Runner::new(future, Arc::clone(&run)));
+                let abort = spawn_service(&self.place().runtime, runner);
+                self.entries[id].spawned(abort);
             }
             // A start without a service left is refused before it comes here.
             Ok(None) => self.run_ended(id, End::Dropped),
