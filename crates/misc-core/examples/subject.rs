@@ -69,6 +69,7 @@ fn main() -> ExitCode {
         "blocks-when-ready" => {
             Runtime::new().workers(2).main(async || Ok(blocks_when_ready().service("idle", idle("idle"))))
         }
+        "blocks-in-group" => Runtime::new().workers(2).main(async || Ok(blocks_in_group())),
         "blocks-when-ready-last" => Runtime::new().workers(2).main(async || Ok(blocks_when_ready())),
         "wedged-in-a-row" => main_of(wedged_in_a_row()),
         "wedged" => Runtime::new().workers(2).main(async || Ok(unbounded(wedged::<2>))),
@@ -310,17 +311,21 @@ fn wedged_in_a_row() -> App {
 
 /// A service that holds its thread right after it said that it is ready, while the other one has nothing to do.
 fn blocks_when_ready() -> App {
+    with_blocker(App::new("subject").stop_within(SHORT).observe(says_ready).keep(Tells("kept")))
+}
+
+fn blocks_in_group() -> App {
+    let app = App::new("subject").stop_within(SHORT).observe(says_ready).keep(Tells("kept"));
+    app.service("g", with_blocker(App::new("g"))).service("idle", idle("idle"))
+}
+
+fn with_blocker(app: App) -> App {
     let blocks = async |ctx: Context| {
         tokio::time::sleep(UNIT * 50).await;
         ctx.ready();
         block::<Result<(), BoxError>>()
     };
-    App::new("subject")
-        .stop_within(SHORT)
-        .observe(says_ready)
-        .keep(Tells("kept"))
-        .service("db", logged("db").1)
-        .service("subject", spec(blocks).stop_within(BOUND))
+    app.service("db", logged("db").1).service("subject", spec(blocks).stop_within(BOUND))
 }
 
 /// The close that does not end is that of the second resource; the first one is to be closed all the same.

@@ -260,6 +260,7 @@ impl App {
             reloads: watch::Sender::new(0),
             changed: watch::Sender::new(()),
             process,
+            supervisors: tokio::runtime::Handle::current(),
         });
         let scope = Arc::clone(&self.scope);
         let meter = self.meter.take().unwrap_or_default();
@@ -344,7 +345,7 @@ impl Service for App {
         let Self { scope, registrations, kept, .. } = self;
         let ended = run_group(&scope, registrations, kept.clone(), ctx).await;
         kept.release();
-        Ok(ended?)
+        ended
     }
 
     fn describe(&mut self, plan: &mut Plan) {

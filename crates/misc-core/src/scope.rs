@@ -65,6 +65,8 @@ pub(crate) struct Shared {
     /// Changes whenever an address is published or a service ends.
     pub(crate) changed: watch::Sender<()>,
     pub(crate) process: Option<Process>,
+    /// Where the supervisors of groups run: with that of the root.
+    pub(crate) supervisors: tokio::runtime::Handle,
 }
 
 impl Shared {

@@ -14,6 +14,7 @@ use crate::{
     error::one_line,
     lifecycle::Phase,
     node::{Edge, Node},
+    run::caught,
     scope::{Progress, Scope},
     sockets::Address,
 };
@@ -105,7 +106,7 @@ impl Status {
             phase: facts.phase,
             since: now.saturating_duration_since(facts.since),
             restarts: facts.restarts,
-            last_error: facts.last_error.map(|error| one_line(&*error)),
+            last_error: facts.last_error.map(|error| caught(|| one_line(&*error)).unwrap_or_else(|panic| panic)),
             addresses: node.addresses(),
             waits_for: node.waits(),
             tasks: node.task_locations().len(),

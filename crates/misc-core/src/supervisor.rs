@@ -21,6 +21,7 @@ use tokio::{
     sync::oneshot,
     time::{Instant, sleep_until},
 };
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{debug, error};
 
 pub(crate) use self::entry::{Registration, Then};
@@ -28,7 +29,7 @@ use self::{entry::Entry, stop::Stop, timers::Timers};
 use crate::{
     app::Kept,
     context::Context,
-    error::{CommandError, GroupFailed, Panicked, SharedError},
+    error::{BoxError, CommandError, GroupFailed, Panicked, SharedError},
     lifecycle::{Phase, Transition},
     report::Report,
     resource::Gone,
@@ -334,16 +335,20 @@ impl Drop for Supervisor {
 }
 
 /// Runs the services of a group as the one service that it is to the app around it.
+///
+/// Its supervisor runs beside that of the root, where no worker that blocks can hold it up; it goes with the group.
 pub(crate) async fn run_group(
     scope: &Arc<Scope>,
     registrations: Vec<Registration>,
     kept: Kept,
     ctx: Context,
-) -> Result<(), GroupFailed> {
+) -> Result<(), BoxError> {
     ctx.run().node.hosts(ctx.run(), Arc::clone(scope));
     let group = Supervisor::new(Arc::clone(scope), registrations, kept);
-    group.place().shared.notify_changed();
-    group.run().await.into_result().map_err(GroupFailed)
+    let shared = Arc::clone(&group.place().shared);
+    shared.notify_changed();
+    let report = AbortOnDropHandle::new(shared.supervisors.spawn(group.run())).await?;
+    Ok(report.into_result().map_err(GroupFailed)?)
 }
 
 async fn stopping(outer: Option<&Arc<Run>>) {

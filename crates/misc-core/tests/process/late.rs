@@ -101,6 +101,14 @@ async fn service_that_blocks_once_it_is_ready_holds_up_neither_the_next_start_no
 }
 
 #[tokio::test]
+async fn service_of_a_group_that_blocks_once_it_is_ready_holds_up_neither_the_next_start_nor_the_stop() {
+    let ended = end("blocks-in-group", "subject is ready").await;
+    ended.with_code(70).not_before(BOUND + LET_GO).within(HARD_END);
+    ended.printed(&["open db", "idle up", "subject is ready", "idle down", "close db", "kept dropped"]);
+    ended.reported_among_others("service `g/subject` (ready) had not stopped after TIME and was dropped;");
+}
+
+#[tokio::test]
 async fn last_service_that_blocks_once_it_is_ready_does_not_hold_up_the_stop() {
     blocks_when_ready("blocks-when-ready-last", &[], &[]).await;
 }
@@ -133,8 +141,11 @@ async fn wedged_workers_end_hard(scenario: &str, workers: usize) {
 }
 
 #[tokio::test]
-async fn wedged_workers_end_hard_in_main() {
-    wedged_workers_end_hard("wedged", 2).await;
+async fn wedged_workers_are_named_and_do_not_hold_the_process() {
+    let ended = Subject::started("wedged", "task line ").await.end_by(Signal::TERM).await;
+    ended.with_code(70).within(HARD_END + SOON).printed_last(&["kept dropped"]);
+    let tasks = spawned(ended.number_after("task line "), 28).repeat(2);
+    ended.reported_among_others(&format!("did not yield: it blocks a thread or never awaits{tasks}"));
 }
 
 #[tokio::test]
