@@ -31,11 +31,12 @@ impl Supervisor {
         }
         let dropped_as_late = entry.leaving.as_ref().is_some_and(|leaving| leaving.late.is_some());
         let stopping = entry.leaving.is_some() || self.stop.has_begun();
+        let done = matches!(end, End::Returned(Ok(())));
         match failure_of(end, stopping) {
             Some(_) if dropped_as_late => {}
             Some(error) => self.fail(id, error),
             None => {
-                if !stopping {
+                if done {
                     self.said_ready(id);
                 }
                 if self.entries[id].leaving.is_none() {

@@ -1,7 +1,7 @@
 //! Dynamic: "start, stop, restart, list at run time; a service started through `ctx` is a child, stopped before its parent;
 //! self-stop never deadlocks".
 
-use super::{Model, Order, ROOT};
+use super::{Model, Node, Order, ROOT};
 use crate::scenario::{Call, Service};
 use crate::trace::Phase;
 
@@ -32,7 +32,10 @@ impl Model {
     }
 
     pub(super) fn restart(&mut self, node: usize) {
-        if self.stops_in_order(self.nodes[node].app) {
+        // A child is not restarted any more once its parent shall stop.
+        let shall_stop = |cell: &Node| cell.phase == Phase::Stopping || cell.up.order.is_some();
+        let orphan = self.nodes[node].parent.is_some_and(|parent| shall_stop(&self.nodes[parent]));
+        if orphan || self.stops_in_order(self.nodes[node].app) {
             return;
         }
         self.nodes[node].failed_in_row = 0;
