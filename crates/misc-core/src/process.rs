@@ -22,7 +22,7 @@ use crate::{
     app::Kept,
     handle::Handle,
     node::Node,
-    report::{Late, Report},
+    report::{Late, Report, last_words},
     scope::Scope,
     signals::{Signal, Signals},
     sync::lock,
@@ -238,10 +238,9 @@ impl Drop for Guard {
 }
 
 /// Says why a process ends in the middle of its stop, also where nobody reads the log.
-#[expect(clippy::print_stderr, reason = "the last words of a process")]
 fn second(signal: Signal) {
     warn!(signal = %signal.name, "second signal: the process ends at once");
-    eprintln!("{}, a second time: the process ends at once", signal.name);
+    last_words(io::stderr(), format_args!("{}, a second time: the process ends at once", signal.name));
 }
 
 /// Does something that may block on a thread of its own, and goes on without it when it takes too long.
@@ -308,10 +307,9 @@ impl Unfinished {
         }
     }
 
-    #[expect(clippy::print_stderr, reason = "the last words of a process")]
     fn print(&self) {
         let text = self.to_string();
-        eprintln!("{text}");
+        last_words(io::stderr(), &text);
         error!(report = text, "the process ends hard");
     }
 }

@@ -3,6 +3,7 @@
 use std::{
     error::Error,
     fmt,
+    io::{self, Write},
     panic::Location,
     sync::{Arc, Weak},
     time::Duration,
@@ -101,15 +102,20 @@ impl Report {
     }
 
     /// Prints the report where the user of a command looks for it.
-    #[expect(clippy::print_stdout, clippy::print_stderr, reason = "the last words of a process")]
     pub(crate) fn print(&self) {
         match self.lone_exit() {
             Some(exit) if exit.text().is_empty() => {}
-            Some(exit) if exit.code() == 0 => println!("{exit}"),
-            Some(exit) => eprintln!("{exit}"),
-            None => eprintln!("{self}"),
+            Some(exit) if exit.code() == 0 => last_words(io::stdout(), exit),
+            Some(exit) => last_words(io::stderr(), exit),
+            None => last_words(io::stderr(), self),
         }
     }
+}
+
+/// Prints what a process has to say at its end. On a full disk or a closed pipe nobody hears it, and the end goes on:
+/// `eprintln` would panic instead.
+pub(crate) fn last_words(mut stream: impl Write, text: impl fmt::Display) {
+    drop(writeln!(stream, "{text}"));
 }
 
 impl fmt::Display for Report {

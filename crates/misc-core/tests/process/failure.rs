@@ -141,3 +141,13 @@ async fn panic_of_a_kept_value_spares_the_others() {
     ended.with_code(0).within(SOON);
     ended.printed(&["idle up", "idle down", "panicking", "first kept dropped"]);
 }
+
+/// A log on a full disk: nobody reads the report, but the code still tells.
+#[cfg(target_os = "linux")]
+#[test]
+fn full_disk_does_not_change_how_a_failure_ends() {
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("Linux has it");
+    let mut command = std::process::Command::new(crate::subject::program());
+    let status = command.arg("fails").stdout(std::process::Stdio::null()).stderr(full).status();
+    assert_eq!(status.expect("it runs").code(), Some(1));
+}

@@ -212,7 +212,7 @@ fn without_times(text: &str) -> String {
     })
 }
 
-fn program() -> PathBuf {
+pub(crate) fn program() -> PathBuf {
     let test = std::env::current_exe().expect("the path of this test");
     let profile = test.ancestors().nth(2).expect("`target/<profile>/deps/<test>`");
     let program = profile.join("examples").join("subject");
