@@ -20,6 +20,7 @@ use crate::{
     meter::Meter,
     plugin::Plugin,
     process::{Guard, Process},
+    reload::Board,
     report::{Late, Report},
     run::panic_message,
     scope::{Lease, Place, Scope, Shared},
@@ -257,7 +258,7 @@ impl App {
         }
         let shared = Arc::new(Shared {
             root: Arc::clone(&self.scope.app),
-            reloads: watch::Sender::new(0),
+            reloads: Board::default(),
             changed: watch::Sender::new(()),
             process,
             supervisors: tokio::runtime::Handle::current(),
@@ -266,7 +267,7 @@ impl App {
         let meter = self.meter.take().unwrap_or_default();
         let sockets = self.sockets.take().unwrap_or_else(|| Arc::new(Bind));
         if meter.is_enabled() {
-            self.observers.insert(0, Arc::new(LifecycleMetrics::new(meter.clone())));
+            self.observers.insert(0, Arc::new(LifecycleMetrics(meter.clone())));
         }
         self.observers.insert(0, Arc::new(LifecycleLog));
         scope.settle(Place {

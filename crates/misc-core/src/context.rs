@@ -3,13 +3,14 @@
 use std::{future::Future, io, panic::Location, sync::Arc};
 
 use serde::Serialize;
-use tokio::{net::UdpSocket, sync::watch, time::Instant};
+use tokio::{net::UdpSocket, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     handle::{Handle, Started},
     listener::{Incoming, Listener as _},
     meter::Meter,
+    reload::Reloads,
     resource::{Gone, Resource},
     run::Run,
     scope::{NotProvided, Place},
@@ -240,11 +241,7 @@ impl Context {
     /// Once a service has asked for them, SIGHUP no longer stops the process.
     #[must_use]
     pub fn reloads(&self) -> Reloads {
-        let shared = &self.place().shared;
-        if let Some(process) = &shared.process {
-            process.wants_reloads();
-        }
-        Reloads(shared.reloads.subscribe())
+        Reloads::new(self.app().root().scope)
     }
 
     /// Returns a handle on the app, or the group, that this service is in.
@@ -262,23 +259,6 @@ impl Context {
 
     fn place(&self) -> &Place {
         self.run.scope.place().expect("a context exists only while its app runs")
-    }
-}
-
-/// Requests to reload the configuration.
-#[derive(Debug)]
-pub struct Reloads(watch::Receiver<u64>);
-
-impl Reloads {
-    /// Waits for the next request; those that came meanwhile count as one.
-    ///
-    /// # Cancel safety
-    /// Strict.
-    pub async fn next(&mut self) {
-        if self.0.changed().await.is_err() {
-            // The app is gone, and with it whoever could ask.
-            std::future::pending::<()>().await;
-        }
     }
 }
 

@@ -13,6 +13,7 @@ use tokio::{sync::oneshot, time::Instant};
 use crate::{
     error::{CommandError, Kind},
     lifecycle::Phase,
+    reload,
     run::{self, Key},
     scope::{Progress, Scope, Search},
     service::Service,
@@ -53,7 +54,7 @@ use crate::{
 /// ```
 #[derive(Debug, Clone)]
 pub struct Handle {
-    scope: Arc<Scope>,
+    pub(crate) scope: Arc<Scope>,
 }
 
 impl Handle {
@@ -118,10 +119,11 @@ impl Handle {
     }
 
     /// Asks for a reload: what [`Context::reloads`](crate::Context::reloads) gives moves on, as by SIGHUP.
-    pub fn reload(&self) {
-        if let Some(place) = self.scope.place() {
-            place.shared.reloads.send_modify(|count| *count += 1);
-        }
+    ///
+    /// Returns whether any service has asked for reloads so far; with SIGHUP, `false` means that the app stops.
+    pub fn reload(&self) -> bool {
+        let root = self.root().scope;
+        root.place().is_some() && reload::request(&root)
     }
 
     /// Returns the paths of all services, in the order of registration, those inside groups after their group.

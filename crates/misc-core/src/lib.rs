@@ -15,6 +15,7 @@ mod meter;
 mod node;
 mod plugin;
 mod process;
+mod reload;
 mod report;
 mod resource;
 mod restart;
@@ -34,7 +35,7 @@ pub use tokio_util::sync::CancellationToken;
 
 pub use self::{
     app::App,
-    context::{Context, GetError, Reloads},
+    context::{Context, GetError},
     deadline::Deadline,
     entrypoint::{Runtime, main},
     error::{BoxError, CommandError, Failure},
@@ -44,9 +45,11 @@ pub use self::{
     listener::{Handshake, Incoming, Listener, Stream},
     meter::{Counter, Gauge, Histogram, Meter, Tracked},
     plugin::Plugin,
+    reload::{Reload, Reloads},
     report::{Late, Report},
     resource::{CloseFn, Closed, Driver, Gone, Opening, Resource, resource},
     restart::Restart,
+    run::current_service,
     service::{Plan, Service},
     sockets::{Address, Bind, ListenError, Request, Socket, SocketKind, Sockets},
     spec::{Factory, OnFailure, Restartable, Spec, factory, service_fn, spec},

@@ -8,7 +8,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use serde::Serialize;
 
 pub(crate) use self::{log::LifecycleLog, metrics::LifecycleMetrics};
-use crate::error::SharedError;
+use crate::{error::SharedError, reload::Reload};
 
 /// Watches the phase changes of every service of an app, and of the app itself.
 ///
@@ -27,6 +27,13 @@ use crate::error::SharedError;
 pub trait Lifecycle: Send + Sync + 'static {
     /// Sees one change, after it has happened.
     fn on_transition(&self, transition: &Transition);
+
+    /// Sees how far a reload has come, if the observer is one of the root app; by default it is ignored.
+    ///
+    /// Several requests may come before one [`Reload::Done`].
+    fn on_reload(&self, reload: Reload) {
+        let _ = reload;
+    }
 }
 
 #[diagnostic::do_not_recommend]

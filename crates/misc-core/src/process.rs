@@ -6,11 +6,7 @@
 
 use std::{
     fmt, io,
-    sync::{
-        Arc, Mutex, Weak,
-        atomic::{AtomicBool, Ordering},
-        mpsc,
-    },
+    sync::{Arc, Mutex, Weak, mpsc},
     thread,
     time::Duration,
 };
@@ -46,7 +42,6 @@ struct Guarded {
     /// The first signal that asked for a stop.
     requested: watch::Sender<Option<Signal>>,
     app: Mutex<Option<Watched>>,
-    reloads: AtomicBool,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -68,7 +63,6 @@ impl Process {
             control: watch::Sender::new(Control::default()),
             requested: watch::Sender::new(None),
             app: Mutex::new(None),
-            reloads: AtomicBool::new(false),
         }));
         let (ready, listening) = mpsc::sync_channel(1);
         let guarded = process.clone();
@@ -100,10 +94,6 @@ impl Process {
             control.stop_within.get_or_insert(total);
             begins
         });
-    }
-
-    pub(crate) fn wants_reloads(&self) {
-        self.0.reloads.store(true, Ordering::Relaxed);
     }
 
     /// Ends the guard.
@@ -152,11 +142,8 @@ impl Process {
     }
 
     fn received(&self, signal: Signal) {
-        if signal.reloads && self.0.reloads.load(Ordering::Relaxed) {
-            if let Some(watched) = self.watched() {
-                Handle::new(watched.scope).reload();
-            }
-            return aside(move || info!(signal = signal.name, "reload requested"));
+        if signal.reloads && self.watched().is_some_and(|watched| Handle::new(watched.scope).reload()) {
+            return;
         }
         let first = self.0.requested.send_if_modified(|requested| {
             let first = requested.is_none();

@@ -32,6 +32,21 @@ tokio::task_local! {
     static CURRENT: Arc<Run>;
 }
 
+/// Returns the path of the service that the current task belongs to: for log lines and the like.
+///
+/// `None` outside of services, and in tasks and threads that were not spawned through a [`Context`](crate::Context).
+///
+/// # Examples
+/// ```
+/// use misc_core::current_service;
+///
+/// assert_eq!(current_service(), None);
+/// ```
+#[must_use]
+pub fn current_service() -> Option<Arc<str>> {
+    CURRENT.try_with(|run| Arc::clone(run.node.path())).ok()
+}
+
 /// Returns the run that the current task belongs to.
 pub(crate) fn current() -> Option<Arc<Run>> {
     CURRENT.try_with(Arc::clone).ok()

@@ -17,6 +17,7 @@ use crate::{
     meter::Meter,
     node::Node,
     process::Process,
+    reload::Board,
     resource::Provided,
     run::Run,
     sockets::Sockets,
@@ -60,8 +61,7 @@ pub(crate) struct Place {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) root: Arc<str>,
-    /// Counts the reload signals.
-    pub(crate) reloads: watch::Sender<u64>,
+    pub(crate) reloads: Board,
     /// Changes whenever an address is published or a service ends.
     pub(crate) changed: watch::Sender<()>,
     pub(crate) process: Option<Process>,

@@ -30,7 +30,8 @@ use crate::{
     app::Kept,
     context::Context,
     error::{BoxError, CommandError, GroupFailed, Panicked, SharedError},
-    lifecycle::{Phase, Transition},
+    lifecycle::{Lifecycle, Phase, Transition},
+    reload::Reload,
     report::Report,
     resource::Gone,
     run::{End, Key, Run, caught},
@@ -48,6 +49,7 @@ pub(crate) enum Event {
     Drained(Key),
     /// The app around this group gives it less time to stop than before.
     Tightened,
+    Reload(Reload),
     Command(Command),
 }
 
@@ -182,6 +184,7 @@ impl Supervisor {
                     self.tighten(deadline);
                 }
             }
+            Event::Reload(reload) => self.tell_all(|observer| observer.on_reload(reload)),
             Event::Command(command) => self.carry_out(command),
         }
     }
@@ -308,10 +311,13 @@ impl Supervisor {
         let app = Arc::clone(&self.place().shared.root);
         let elapsed = self.now.saturating_duration_since(since);
         let transition = Transition { app, path, from, to, elapsed, failed_attempts, error: error.cloned() };
+        self.tell_all(|observer| observer.on_transition(&transition));
+    }
+
+    fn tell_all(&self, news: impl Fn(&dyn Lifecycle)) {
         for observer in &*self.place().observers {
-            if let Err(panic) = caught(|| observer.on_transition(&transition)) {
-                let service = &*transition.path;
-                error!(service, phase = %to, panic, "an observer panicked; the others go on");
+            if let Err(panic) = caught(|| news(&**observer)) {
+                error!(panic, "an observer panicked; the others go on");
             }
         }
     }

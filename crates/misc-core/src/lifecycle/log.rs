@@ -3,7 +3,7 @@
 use tracing::{error, info, warn};
 
 use super::{Lifecycle, Phase, Transition};
-use crate::error::one_line;
+use crate::{error::one_line, reload::Reload};
 
 /// Logs every phase change: as a warning when there is an error, as an error when the service has failed.
 pub(crate) struct LifecycleLog;
@@ -24,6 +24,13 @@ impl Lifecycle for LifecycleLog {
             }
             (_, Some(error)) => warn!(service = %path, %from, took = ?elapsed, error, "service {to}"),
             (_, None) => info!(service = %path, %from, took = ?elapsed, "service {to}"),
+        }
+    }
+
+    fn on_reload(&self, reload: Reload) {
+        match reload {
+            Reload::Requested => info!("reload requested"),
+            Reload::Done => info!("reload done"),
         }
     }
 }

@@ -16,24 +16,21 @@ const RESERVE: Duration = Duration::from_secs(3);
 const LEAST: Duration = Duration::from_millis(100);
 
 /// How far the stop of the app has come.
+#[derive(Debug, Clone, Copy)]
 pub(super) enum Stop {
     No,
-    /// Not ready any more, but still serving.
-    Draining {
-        until: Instant,
-        limits: Limits,
-    },
-    /// Everything but resources is stopping.
-    Services {
-        limits: Limits,
-        called: bool,
-    },
-    /// Resources are closing.
-    Resources {
-        limits: Limits,
-        called: bool,
-    },
+    Under { stage: Stage, limits: Limits },
     Done,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Stage {
+    /// Not ready any more, but still serving.
+    Draining { until: Instant },
+    /// Everything but resources is stopping.
+    Services { called: bool },
+    /// Resources are closing.
+    Resources { called: bool },
 }
 
 /// The last moments of an app.
@@ -62,7 +59,7 @@ impl Stop {
 
     /// Tells whether services are being stopped.
     pub(super) fn has_begun(&self) -> bool {
-        !matches!(self, Self::No | Self::Draining { .. })
+        !self.is_none() && self.drains_until().is_none()
     }
 
     pub(super) fn is_done(&self) -> bool {
@@ -71,54 +68,46 @@ impl Stop {
 
     /// Returns the moment at which the stop goes on by itself.
     pub(super) fn next_wake(&self) -> Option<Instant> {
+        self.drains_until().or(self.last_call())
+    }
+
+    fn drains_until(&self) -> Option<Instant> {
         match self {
-            Self::Draining { until, .. } => Some(*until),
-            _ => self.last_call(),
+            Self::Under { stage: Stage::Draining { until }, .. } => Some(*until),
+            _ => None,
         }
     }
 
     /// Returns the moment at which those of this stage who still wait for their turn are asked all the same.
     fn last_call(&self) -> Option<Instant> {
         match self {
-            Self::Services { limits, called: false } => Some(limits.services + LEAST),
-            Self::Resources { limits, called: false } => Some(limits.resources + LEAST),
+            Self::Under { stage: Stage::Services { called: false }, limits } => Some(limits.services + LEAST),
+            Self::Under { stage: Stage::Resources { called: false }, limits } => Some(limits.resources + LEAST),
             _ => None,
         }
     }
 
     /// Returns the last moment for a service, or for a resource.
     fn limit(&self, resource: bool) -> Option<Instant> {
-        let (Self::Draining { limits, .. } | Self::Services { limits, .. } | Self::Resources { limits, .. }) = self
-        else {
-            return None;
-        };
-        Some(if resource { limits.resources } else { limits.services })
-    }
-
-    fn limits_mut(&mut self) -> Option<&mut Limits> {
         match self {
-            Self::Draining { limits, .. } | Self::Services { limits, .. } | Self::Resources { limits, .. } => {
-                Some(limits)
-            }
+            Self::Under { limits, .. } if resource => Some(limits.resources),
+            Self::Under { limits, .. } => Some(limits.services),
             Self::No | Self::Done => None,
         }
     }
 
     fn closes_resources(&self) -> bool {
-        matches!(self, Self::Resources { .. })
+        matches!(self, Self::Under { stage: Stage::Resources { .. }, .. })
     }
 }
 
 impl Supervisor {
     /// Begins to stop the app; `requested` by its operator rather than by a failure or its own end.
     pub(super) fn begin_stop(&mut self, requested: bool) {
-        match self.stop {
-            Stop::No => {
-                let end = later(self.now, self.place().total);
-                self.begin_stop_until(end, requested);
-            }
-            Stop::Draining { .. } if !requested => self.stop_services(),
-            _ => {}
+        if self.stop.is_none() {
+            self.begin_stop_until(later(self.now, self.place().total), requested);
+        } else if !requested {
+            self.stop_services();
         }
     }
 
@@ -130,7 +119,7 @@ impl Supervisor {
             process.stop_begins(self.place().total);
         }
         self.app_enters(Phase::Stopping);
-        self.stop = Stop::Draining { until: later(self.now, delay), limits };
+        self.stop = Stop::Under { stage: Stage::Draining { until: later(self.now, delay) }, limits };
         self.shorten_bounds();
         if !requested || !was_ready || delay.is_zero() || !self.scope.is_root() {
             self.stop_services();
@@ -144,9 +133,8 @@ impl Supervisor {
             let end = deadline.min(later(self.now, self.place().total));
             return self.begin_stop_until(end, true);
         }
-        let outer = Limits::until(self.now, deadline);
-        if let Some(limits) = self.stop.limits_mut() {
-            *limits = limits.sooner(outer);
+        if let Stop::Under { limits, .. } = &mut self.stop {
+            *limits = limits.sooner(Limits::until(self.now, deadline));
         }
         self.shorten_bounds();
     }
@@ -190,7 +178,7 @@ impl Supervisor {
 
     /// The stop goes on by itself: the drain delay is over, or the time for the order is.
     pub(super) fn stop_timer_fired(&mut self) {
-        if matches!(self.stop, Stop::Draining { until, .. } if until <= self.now) {
+        if self.stop.drains_until().is_some_and(|until| until <= self.now) {
             self.stop_services();
         } else if self.stop.last_call().is_some_and(|call| call <= self.now) {
             self.call_all();
@@ -199,7 +187,7 @@ impl Supervisor {
 
     /// Asks all who still wait for their turn at once: somebody late has used up the time for an order.
     fn call_all(&mut self) {
-        if let Stop::Services { called, .. } | Stop::Resources { called, .. } = &mut self.stop {
+        if let Stop::Under { stage: Stage::Services { called } | Stage::Resources { called }, .. } = &mut self.stop {
             *called = true;
         }
         let resources = self.stop.closes_resources();
@@ -212,10 +200,10 @@ impl Supervisor {
 
     /// Stops everything but the resources, in reverse of the start order.
     pub(super) fn stop_services(&mut self) {
-        let Stop::Draining { limits, .. } = self.stop else {
+        let Stop::Under { stage: stage @ Stage::Draining { .. }, .. } = &mut self.stop else {
             return;
         };
-        self.stop = Stop::Services { limits, called: false };
+        *stage = Stage::Services { called: false };
         let idle = |phase| matches!(phase, Phase::Waiting | Phase::Restarting);
         let idle: Vec<_> =
             self.entries.iter().filter(|(_, entry)| idle(entry.node.phase())).map(|(id, _)| id).collect();
@@ -227,18 +215,19 @@ impl Supervisor {
 
     /// Goes on to the resources, then to the end. Returns whether it did.
     pub(super) fn advance_stop(&mut self) -> bool {
-        match self.stop {
-            Stop::Services { limits, .. } if self.live_services == 0 => {
-                self.stop = Stop::Resources { limits, called: false };
+        let Stop::Under { stage, .. } = &mut self.stop else {
+            return false;
+        };
+        match stage {
+            Stage::Services { .. } if self.live_services == 0 => {
+                *stage = Stage::Resources { called: false };
                 self.begin_stage();
-                true
+                return true;
             }
-            Stop::Resources { .. } if self.live_resources == 0 => {
-                self.stop = Stop::Done;
-                false
-            }
-            _ => false,
+            Stage::Resources { .. } if self.live_resources == 0 => self.stop = Stop::Done,
+            _ => {}
         }
+        false
     }
 
     /// Gives each service its turn once all that depend on it, then its children, have had theirs and have ended.

@@ -1,6 +1,6 @@
 //! Reloads: a request reaches whoever asked for it, and what comes meanwhile counts as one.
 
-use misc_core::{App, Context};
+use misc_core::{App, Context, Lifecycle, Reload, Transition};
 use tokio::time::sleep;
 
 use crate::support::{Log, drive, idle, millis, secs, up_and_down};
@@ -110,4 +110,84 @@ async fn a_request_to_an_app_that_does_not_run_is_no_error() {
     handle.reload();
     up_and_down(app).await.unwrap();
     handle.reload();
+}
+
+/// Records how far reloads have come.
+struct Watches(Log);
+
+impl Lifecycle for Watches {
+    fn on_transition(&self, _: &Transition) {}
+
+    fn on_reload(&self, reload: Reload) {
+        self.0.add(format!("{reload:?}"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reload_is_done_when_every_service_waits_for_the_next() {
+    let log = Log::default();
+    let slow = async |ctx: Context| {
+        let mut reloads = ctx.reloads();
+        ctx.ready();
+        while ctx.until_stopping(reloads.next()).await.is_some() {
+            sleep(secs(5)).await;
+        }
+        Ok(())
+    };
+    let quick = reloading(&Log::default(), "quick");
+    let app = App::new("shop").observe(Watches(log.clone())).service("quick", quick).service("slow", slow);
+    let (ended, ()) = drive(app, async |handle| {
+        handle.ready().await;
+        assert!(handle.reload());
+        sleep(secs(4)).await;
+        assert_eq!(log.lines(), ["Requested"]);
+        assert!(handle.reload(), "while one is busy with the first");
+        sleep(secs(2)).await;
+        assert_eq!(log.lines(), ["Requested", "Requested"], "slow has not carried out the second");
+        sleep(secs(5)).await;
+        assert_eq!(log.lines(), ["Requested", "Requested", "Done"]);
+        handle.shutdown();
+    })
+    .await;
+    ended.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_ends_holds_up_no_reload() {
+    let log = Log::default();
+    let ends = async |ctx: Context| {
+        let mut reloads = ctx.reloads();
+        ctx.ready();
+        reloads.next().await;
+        sleep(secs(1)).await;
+        Ok(())
+    };
+    let app = App::new("shop").observe(Watches(log.clone())).service("idle", idle).service("ends", ends);
+    let (ended, ()) = drive(app, async |handle| {
+        handle.ready().await;
+        assert!(handle.reload());
+        sleep(millis(500)).await;
+        assert_eq!(log.lines(), ["Requested"]);
+        sleep(secs(1)).await;
+        assert_eq!(log.lines(), ["Requested", "Done"]);
+        assert!(handle.reload(), "a service had asked for reloads");
+        sleep(secs(1)).await;
+        assert_eq!(log.lines(), ["Requested", "Done", "Requested", "Done"]);
+        handle.shutdown();
+    })
+    .await;
+    ended.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_says_when_nobody_asked_for_reloads() {
+    let app = App::new("shop").service("idle", idle);
+    assert!(!app.handle().reload(), "before it runs");
+    let (ended, ()) = drive(app, async |handle| {
+        handle.ready().await;
+        assert!(!handle.reload());
+        handle.shutdown();
+    })
+    .await;
+    ended.unwrap();
 }

@@ -6,7 +6,7 @@ use std::sync::{
     mpsc,
 };
 
-use misc_core::{App, BoxError, Context, Phase, Restart, Task, TaskError, spec};
+use misc_core::{App, BoxError, Context, Phase, Restart, Task, TaskError, current_service, spec};
 use tokio::{sync::oneshot, time::sleep};
 
 use crate::support::{
@@ -352,4 +352,23 @@ async fn task_errors_can_be_compared_and_passed_on() {
         Ok(())
     };
     in_time(run(App::new("shop").service("a", spawns))).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_runs_in_a_service_knows_its_path() {
+    let log = Log::default();
+    let seen = log.clone();
+    let names = async move |ctx: Context| {
+        let name = || current_service().unwrap_or_default().to_string();
+        seen.add(format!("service: {}", name()));
+        let task = ctx.spawn(async move { name() }).await?;
+        seen.add(format!("task: {task}"));
+        let closure = ctx.blocking(name).await?;
+        seen.add(format!("closure: {closure}"));
+        Ok(())
+    };
+    let app = App::new("shop").service("group", App::new("group").service("x", names));
+    run(app).await.unwrap();
+    assert_eq!(log.lines(), ["service: group/x", "task: group/x", "closure: group/x"]);
+    assert_eq!(current_service(), None);
 }
