@@ -34,19 +34,26 @@ use crate::{
 pub struct Report {
     failures: Vec<Failure>,
     late: Vec<Late>,
+    /// How many there were beyond those that are listed.
+    unlisted: usize,
 }
 
 impl Report {
+    /// How many failures, and how many late services, a report lists (1,000 each); those that come later are counted.
+    ///
+    /// A process may live for years, with services that are added and fail every day.
+    pub const LISTED: usize = 1_000;
+
     /// The exit code when a service was late at its stop bound (70, `EX_SOFTWARE` of `sysexits.h`).
     pub const LATE: u8 = 70;
 
-    /// Returns every failure, in the order in which they happened.
+    /// Returns the failures, in the order in which they happened.
     #[must_use]
     pub fn failures(&self) -> &[Failure] {
         &self.failures
     }
 
-    /// Returns every service that had not stopped by its bound.
+    /// Returns the services that had not stopped by their bound.
     #[must_use]
     pub fn late(&self) -> &[Late] {
         &self.late
@@ -79,9 +86,13 @@ impl Report {
     /// Adds a failure; that of a group adds those inside it.
     pub(crate) fn add_failure(&mut self, path: &Arc<str>, error: &SharedError) {
         match error.downcast_ref::<GroupFailed>() {
-            Some(GroupFailed(inner)) => self.failures.extend_from_slice(&inner.failures),
+            Some(GroupFailed(inner)) => {
+                self.failures.extend_from_slice(&inner.failures);
+                self.unlisted += inner.unlisted;
+            }
             None => self.failures.push(Failure::new(Arc::clone(path), Arc::clone(error))),
         }
+        self.shorten();
     }
 
     /// Adds who was late: the service itself, and those inside it if it is a group.
@@ -90,6 +101,14 @@ impl Report {
             self.late.extend_from_slice(&inner.late);
         }
         self.late.extend(late.cloned());
+        self.shorten();
+    }
+
+    fn shorten(&mut self) {
+        self.unlisted +=
+            self.failures.len().saturating_sub(Self::LISTED) + self.late.len().saturating_sub(Self::LISTED);
+        self.failures.truncate(Self::LISTED);
+        self.late.truncate(Self::LISTED);
     }
 
     /// The `Exit` that is all there is to tell: it is the whole error, or it means success.
@@ -136,7 +155,11 @@ impl fmt::Display for Report {
             write!(f, "{gap}{late}")?;
             gap = "\n";
         }
-        if gap.is_empty() { f.write_str("all stopped cleanly") } else { Ok(()) }
+        match self.unlisted {
+            _ if gap.is_empty() => f.write_str("all stopped cleanly"),
+            0 => Ok(()),
+            more => write!(f, "\nand {more} more, which the log tells"),
+        }
     }
 }
 
@@ -150,7 +173,7 @@ impl fmt::Debug for Report {
 impl<E: Into<BoxError>> From<E> for Report {
     fn from(error: E) -> Self {
         let error: SharedError = Arc::from(error.into());
-        Self { failures: vec![Failure::new(Arc::from(""), error)], late: Vec::new() }
+        Self { failures: vec![Failure::new(Arc::from(""), error)], late: Vec::new(), unlisted: 0 }
     }
 }
 

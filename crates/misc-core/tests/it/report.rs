@@ -3,7 +3,7 @@
 use misc_core::{App, BoxError, Context, Exit, Report, spec};
 use tokio::time::sleep;
 
-use crate::support::{Above, fails_to_start, fails_to_stop, idle, run, secs, stuck, up_and_down};
+use crate::support::{Above, check_says, drive, fails_to_start, fails_to_stop, idle, run, secs, stuck, up_and_down};
 
 async fn broken(_: Context) -> Result<(), BoxError> {
     Err(Above("cannot serve", Above("cannot connect", "no route to host".into()).into()).into())
@@ -160,4 +160,21 @@ async fn a_failure_is_an_error_whose_source_is_the_cause() {
     let failure = report.failures()[0].clone();
     assert_eq!((failure.path(), failure.error().to_string().as_str()), ("a", "cannot serve"));
     assert_eq!(crate::support::chain(&failure), "service `a` failed: cannot serve: cannot connect: no route to host");
+}
+
+#[tokio::test(start_paused = true)]
+async fn lists_1000_failures_and_counts_the_others() {
+    let app = App::new("shop").service("idle", idle);
+    let (ended, ()) = drive(app, async |handle| {
+        handle.ready().await;
+        for at in 0..1_003 {
+            handle.start(format!("s{at}"), spec(fails_to_stop)).await.unwrap();
+            handle.stop(&format!("s{at}")).await.unwrap_err();
+        }
+        handle.shutdown();
+    })
+    .await;
+    let report = ended.unwrap_err();
+    assert_eq!(report.failures().len(), Report::LISTED);
+    check_says(&report, &["`s0`", "`s999`", "\nand 3 more, which the log tells"]);
 }
