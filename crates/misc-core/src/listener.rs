@@ -185,10 +185,7 @@ impl Stream {
     /// Returns the TCP stream, if it is one, to set its options.
     #[must_use]
     pub fn tcp(&self) -> Option<&TcpStream> {
-        match &self.0 {
-            Inner::Tcp(stream) => Some(stream),
-            _ => None,
-        }
+        if let Inner::Tcp(stream) = &self.0 { Some(stream) } else { None }
     }
 }
 

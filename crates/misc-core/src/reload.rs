@@ -78,8 +78,10 @@ struct State {
 /// Makes a request; returns whether any service has asked for them so far.
 pub(crate) fn request(root: &Scope) -> bool {
     update(root, |state| {
-        tell(root, Reload::Requested);
-        board(root).requests.send_modify(|count| *count += 1);
+        if state.asked {
+            tell(root, Reload::Requested);
+            board(root).requests.send_modify(|count| *count += 1);
+        }
         state.asked
     })
 }

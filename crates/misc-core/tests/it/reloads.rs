@@ -181,7 +181,8 @@ async fn a_service_that_ends_holds_up_no_reload() {
 
 #[tokio::test(start_paused = true)]
 async fn a_request_says_when_nobody_asked_for_reloads() {
-    let app = App::new("shop").service("idle", idle);
+    let log = Log::default();
+    let app = App::new("shop").observe(Watches(log.clone())).service("idle", idle);
     assert!(!app.handle().reload(), "before it runs");
     let (ended, ()) = drive(app, async |handle| {
         handle.ready().await;
@@ -190,4 +191,5 @@ async fn a_request_says_when_nobody_asked_for_reloads() {
     })
     .await;
     ended.unwrap();
+    assert!(log.lines().is_empty(), "nothing to reload is no reload");
 }
