@@ -2,7 +2,9 @@
 //!
 //! `TRYBUILD=overwrite cargo test -p misc-core --test ui` writes the expected texts anew; read them as a user would.
 
-use std::{fs::OpenOptions, io::Write, process::Command};
+use std::process::Command;
+
+use misc_test::{Missing, skip};
 
 /// The toolchain whose texts are expected: another one words them in its own way.
 const PINNED: &str = env!("CARGO_PKG_RUST_VERSION");
@@ -13,7 +15,7 @@ fn compile_errors_help() {
     if is_pinned(&version) {
         trybuild::TestCases::new().compile_fail("tests/ui/*.rs");
     } else {
-        skip(&format!("the texts are those of Rust {PINNED}, this is {version}"));
+        skip(Missing::Tool, &format!("the texts are those of Rust {PINNED}, this is {version}"));
     }
 }
 
@@ -38,17 +40,4 @@ fn rustc_version() -> String {
     let output = Command::new(rustc).arg("-V").output().expect("rustc, which has built this test");
     let text = String::from_utf8(output.stdout).expect("text");
     text.split_whitespace().nth(1).expect("`rustc <version> ..`").to_owned()
-}
-
-/// Says that a test was skipped, where `cargo xtask test` counts such lines; required, it fails instead.
-#[expect(clippy::print_stderr, reason = "a skip without a file to count it in is told to whoever looks on")]
-fn skip(why: &str) {
-    assert!(std::env::var_os("MISC_REQUIRE_TOOLS").is_none(), "{why}");
-    let line = format!("skipped: misc-core::ui: {why}\n");
-    let Some(path) = std::env::var_os("MISC_SKIPS") else {
-        eprint!("{line}");
-        return;
-    };
-    let mut file = OpenOptions::new().append(true).create(true).open(path).expect("the file of skips");
-    file.write_all(line.as_bytes()).expect("a line in the file of skips");
 }

@@ -9,6 +9,10 @@ pub mod prelude;
 #[cfg_attr(docsrs, doc(cfg(feature = "http")))]
 #[doc(inline)]
 pub use misc_http as http;
+#[cfg(feature = "test")]
+#[cfg_attr(docsrs, doc(cfg(feature = "test")))]
+#[doc(inline)]
+pub use misc_test as test;
 
 #[doc(inline)]
 pub use misc_core::*;

@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use misc_test::Missing;
 use rustix::process::{Pid, Signal, kill_process};
 
 const ADDRESS: &str = "127.0.0.1:8080";
@@ -16,7 +17,7 @@ const ADDRESS: &str = "127.0.0.1:8080";
 #[test]
 fn serves_then_finishes_the_request_in_flight_and_exits_0() {
     if TcpListener::bind(ADDRESS).is_err() {
-        return skip("port 8080 is in use");
+        return misc_test::skip(Missing::Server, "port 8080 is in use");
     }
     let mut quickstart = Running::start();
 
@@ -104,19 +105,5 @@ impl Drop for Running {
         // An error says that it has ended already.
         drop(self.child.kill());
         drop(self.child.wait());
-    }
-}
-
-/// Says that the test was skipped, where `cargo xtask test` counts such lines; required, it fails instead.
-#[expect(clippy::print_stderr, reason = "a skip without a file to count it in is told to whoever looks on")]
-fn skip(why: &str) {
-    assert!(std::env::var_os("MISC_REQUIRE_SERVICES").is_none(), "{why}");
-    let line = format!("skipped: quickstart: {why}\n");
-    match std::env::var_os("MISC_SKIPS") {
-        Some(file) => {
-            let mut file = std::fs::OpenOptions::new().append(true).create(true).open(file).expect("a file of skips");
-            file.write_all(line.as_bytes()).expect("a file of skips");
-        }
-        None => eprint!("{line}"),
     }
 }
