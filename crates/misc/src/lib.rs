@@ -1,7 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // The first program that people see is compiled, too.
-#![cfg_attr(all(doctest, feature = "http"), doc = include_str!("../../../README.md"))]
+#![cfg_attr(all(doctest, feature = "http", feature = "log", feature = "test"), doc = include_str!("../../../README.md"))]
 
 pub mod prelude;
 
@@ -9,6 +9,10 @@ pub mod prelude;
 #[cfg_attr(docsrs, doc(cfg(feature = "http")))]
 #[doc(inline)]
 pub use misc_http as http;
+#[cfg(feature = "log")]
+#[cfg_attr(docsrs, doc(cfg(feature = "log")))]
+#[doc(inline)]
+pub use misc_log as log;
 #[cfg(feature = "test")]
 #[cfg_attr(docsrs, doc(cfg(feature = "test")))]
 #[doc(inline)]

@@ -26,11 +26,11 @@ use misc::{
 };
 
 fn main() -> ExitCode {
-    tracing_subscriber::fmt().init();
     misc::main(async || {
+        let log = misc::log::init(misc::log::Config::default())?;
         let routes = Router::new()
             .route("/hello", get(async || "Hello, misc!"))
             .route("/greet", post(async |name: String| format!("Greet: {name}")));
-        Ok(App::new("quickstart").service("http", Server::new("127.0.0.1:8080", routes)))
+        Ok(App::new("quickstart").with(log).service("http", Server::new("127.0.0.1:8080", routes)))
     })
 }

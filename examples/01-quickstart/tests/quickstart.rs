@@ -34,7 +34,7 @@ fn serves_then_finishes_the_request_in_flight_and_exits_0() {
     assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
 
     quickstart.terminate();
-    assert!(quickstart.prints("stop requested"));
+    assert!(quickstart.logs("stop requested"));
     in_flight.write_all(b"World").expect("the quickstart reads on");
     assert!(rest_of(in_flight).ends_with("Greet: World"));
     assert_eq!(quickstart.child.wait().expect("it ends").code(), Some(0));
@@ -72,18 +72,18 @@ struct Running {
 impl Running {
     fn start() -> Self {
         let program = env!("CARGO_BIN_EXE_quickstart");
-        let child = Command::new(program).stdout(Stdio::piped()).spawn().expect("the quickstart starts");
+        let child = Command::new(program).stderr(Stdio::piped()).spawn().expect("the quickstart starts");
         let mut this = Self { child };
-        assert!(this.prints("app ready"));
+        assert!(this.logs("app ready"));
         this
     }
 
-    /// Reads what it prints up to a line that contains `text`; `false` when it ends before.
-    fn prints(&mut self, text: &str) -> bool {
-        let stdout = self.child.stdout.as_mut().expect("it is piped");
+    /// Reads what it logs up to a line that contains `text`; `false` when it ends before.
+    fn logs(&mut self, text: &str) -> bool {
+        let log = self.child.stderr.as_mut().expect("it is piped");
         let mut line = Vec::new();
         let mut byte = [0];
-        while stdout.read(&mut byte).is_ok_and(|count| count == 1) {
+        while log.read(&mut byte).is_ok_and(|count| count == 1) {
             line.push(byte[0]);
             if byte[0] == b'\n' {
                 if String::from_utf8_lossy(&line).contains(text) {

@@ -1,0 +1,279 @@
+//! Spans as OpenTelemetry has them, exported by OTLP over HTTP.
+
+mod client;
+
+use std::{
+    collections::BTreeMap,
+    env, fmt,
+    path::Path,
+    sync::{Arc, Mutex, OnceLock},
+    time::Duration,
+};
+
+use opentelemetry::{
+    Context, Key, KeyValue,
+    trace::{TraceContextExt, TracerProvider},
+};
+use opentelemetry_otlp::{WithExportConfig, WithHttpConfig};
+use opentelemetry_sdk::{
+    Resource,
+    error::{OTelSdkError, OTelSdkResult},
+    trace::{Sampler, SdkTracerProvider, SpanData, SpanExporter},
+};
+use serde::{Deserialize, Serialize};
+use tracing_subscriber::{Layer, Registry};
+
+use self::client::Client;
+use crate::{
+    error::{Error, Kind},
+    filter::Filter,
+    period,
+    span::Ids,
+    sync::{Instant, lock},
+    writer::Writer,
+};
+
+/// How long failures are summed up before they are logged again.
+const QUIET: Duration = Duration::from_secs(60);
+
+/// Where spans are exported to; what is not set here is read from the `OTEL_*` variables of the OpenTelemetry SDK.
+///
+/// Spans are sent in batches, from a thread of the SDK (`OTEL_BSP_*` for its queue, which drops what it cannot hold). A
+/// collector that is away costs a warning a minute, and nothing else.
+///
+/// # Examples
+/// ```
+/// use misc_log::{Config, Otel};
+///
+/// let mut otel = Otel::default();
+/// otel.endpoint = Some("http://collector:4318/v1/traces".to_owned());
+/// otel.resource.insert("service.name".to_owned(), "shop".to_owned());
+/// let mut config = Config::default();
+/// config.otel = Some(otel);
+/// ```
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Otel {
+    /// The whole address (`OTEL_EXPORTER_OTLP_*ENDPOINT`, else `http://localhost:4318/v1/traces`).
+    pub endpoint: Option<String>,
+    /// Headers of each request, such as an access token; neither printed nor serialised.
+    #[serde(skip_serializing)]
+    pub headers: BTreeMap<String, String>,
+    /// How long one batch may take, with retries (`OTEL_EXPORTER_OTLP_*TIMEOUT`, else 10 s).
+    #[serde(with = "period::optional")]
+    pub timeout: Option<Duration>,
+    /// Which part of the traces that begin here is exported, from 0 to 1 (`OTEL_TRACES_SAMPLER`, else all).
+    pub sample_ratio: Option<f64>,
+    /// What all spans have in common (`OTEL_RESOURCE_ATTRIBUTES`); `service.name` is the name of the program unless it
+    /// is set here or in `OTEL_SERVICE_NAME`.
+    pub resource: BTreeMap<String, String>,
+    /// Which spans, and events in them, are exported, as [`LevelHandle::set`](crate::LevelHandle::set) has it (`info`).
+    /// The filter of the log does not matter for them.
+    pub filter: String,
+}
+
+impl Default for Otel {
+    fn default() -> Self {
+        Self {
+            endpoint: None,
+            headers: BTreeMap::new(),
+            timeout: None,
+            sample_ratio: None,
+            resource: BTreeMap::new(),
+            filter: "info".to_owned(),
+        }
+    }
+}
+
+impl fmt::Debug for Otel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Otel")
+            .field("endpoint", &self.endpoint)
+            .field("headers", &self.headers.keys())
+            .field("timeout", &self.timeout)
+            .field("sample_ratio", &self.sample_ratio)
+            .field("resource", &self.resource)
+            .field("filter", &self.filter)
+            .finish()
+    }
+}
+
+impl Otel {
+    fn exporter(&self) -> Result<opentelemetry_otlp::SpanExporter, Error> {
+        let mut exporter = opentelemetry_otlp::SpanExporter::builder()
+            .with_http()
+            .with_http_client(Client::new(self.timeout))
+            .with_headers(self.headers.clone().into_iter().collect());
+        if let Some(endpoint) = &self.endpoint {
+            exporter = exporter.with_endpoint(endpoint);
+        }
+        if let Some(timeout) = self.timeout {
+            exporter = exporter.with_timeout(timeout);
+        }
+        exporter.build().map_err(|error| Kind::Export(error.to_string()).into())
+    }
+
+    fn resource(&self) -> Resource {
+        const NAME: &str = "service.name";
+        let attributes = self.resource.iter().map(|(key, value)| KeyValue::new(key.clone(), value.clone()));
+        let builder = Resource::builder().with_attributes(attributes);
+        let is_named = self.resource.contains_key(NAME) || env::var_os("OTEL_SERVICE_NAME").is_some();
+        let found = builder.build();
+        // What the SDK makes up begins so.
+        let name = found.get_ref(&Key::new(NAME)).map(ToString::to_string);
+        if is_named || name.is_some_and(|name| !name.starts_with("unknown_service")) {
+            return found;
+        }
+        let attributes = found.iter().map(|(key, value)| KeyValue::new(key.clone(), value.clone()));
+        Resource::builder_empty().with_attributes(attributes).with_service_name(program()).build()
+    }
+
+    fn sampler(&self) -> Result<Option<Sampler>, Error> {
+        match self.sample_ratio {
+            Some(ratio) if !(0.0..=1.0).contains(&ratio) => {
+                Err(Kind::Export(format!("`sample_ratio` is {ratio}, which is not from 0 to 1")).into())
+            }
+            ratio => Ok(ratio.map(|ratio| Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(ratio))))),
+        }
+    }
+}
+
+/// The export of spans, while it lasts.
+#[derive(Debug)]
+pub(crate) struct Export {
+    provider: SdkTracerProvider,
+    reports: Arc<Reports>,
+}
+
+impl Export {
+    /// Starts to export spans, and gives the layer that collects them.
+    pub(crate) fn start(otel: &Otel) -> Result<(Self, Box<dyn Layer<Registry> + Send + Sync>), Error> {
+        let filter = Filter::parse(&otel.filter)?;
+        let sampler = otel.sampler()?;
+        let reports = Arc::new(Reports::default());
+        let exporter = Exporter { inner: otel.exporter()?, reports: Arc::clone(&reports) };
+        let mut provider = SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(otel.resource());
+        if let Some(sampler) = sampler {
+            provider = provider.with_sampler(sampler);
+        }
+        let provider = provider.build();
+        let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("tracing")).with_filter(filter.env);
+        Ok((Self { provider, reports }, Box::new(layer)))
+    }
+
+    /// Says from now on what is lost.
+    pub(crate) fn report_to(&self, writer: &Arc<Writer>) {
+        self.reports.writer.get_or_init(|| Arc::clone(writer));
+    }
+
+    /// Sends what is left.
+    pub(crate) fn end(&self, within: Duration) {
+        let failures = self.reports.failures();
+        let ended = self.provider.shutdown_with_timeout(within);
+        self.reports.end();
+        if let Err(error) = ended
+            && self.reports.failures() == failures
+        {
+            self.reports.warn(format_args!("not all spans were exported before the end: {error}"), None);
+        }
+    }
+}
+
+/// Adds the ids of the current span to those that are missing.
+pub(crate) fn fill_ids(ids: &mut Ids) {
+    Context::map_current(|context| {
+        let span = context.span();
+        let current = span.span_context();
+        if current.is_valid() {
+            ids.fill_with(format_args!("{}", current.trace_id()), format_args!("{}", current.span_id()));
+        }
+    });
+}
+
+/// An exporter that says when it does not get through.
+#[derive(Debug)]
+struct Exporter {
+    inner: opentelemetry_otlp::SpanExporter,
+    reports: Arc<Reports>,
+}
+
+impl SpanExporter for Exporter {
+    async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
+        let spans = batch.len();
+        let result = self.inner.export(batch).await;
+        if let Err(error) = &result {
+            self.reports.add(spans, error);
+        }
+        result
+    }
+
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.inner.shutdown_with_timeout(timeout)
+    }
+
+    fn set_resource(&mut self, resource: &Resource) {
+        self.inner.set_resource(resource);
+    }
+}
+
+/// Says on the log which spans are lost: by its writer and not by an event, which could end up in a span.
+#[derive(Debug, Default)]
+struct Reports {
+    writer: OnceLock<Arc<Writer>>,
+    untold: Mutex<Untold>,
+}
+
+#[derive(Debug, Default)]
+struct Untold {
+    spans: u64,
+    /// What the last failure was.
+    error: String,
+    failures: u64,
+    told: Option<Instant>,
+}
+
+impl Reports {
+    /// Notes a failure, and logs it unless the last one was logged a moment ago.
+    fn add(&self, spans: usize, error: &OTelSdkError) {
+        let mut untold = lock(&self.untold);
+        untold.spans += spans as u64;
+        untold.failures += 1;
+        untold.error = error.to_string();
+        if untold.told.is_none_or(|told| told.elapsed() >= QUIET) {
+            self.tell(&mut untold);
+        }
+    }
+
+    /// How many batches have failed.
+    fn failures(&self) -> u64 {
+        lock(&self.untold).failures
+    }
+
+    /// Logs what is left to tell.
+    fn end(&self) {
+        self.tell(&mut lock(&self.untold));
+    }
+
+    fn tell(&self, untold: &mut Untold) {
+        let spans = std::mem::take(&mut untold.spans);
+        if spans > 0 {
+            untold.told = Some(Instant::now());
+            let message = format_args!("spans could not be exported and are lost: {}", untold.error);
+            self.warn(message, Some(("lost", spans)));
+        }
+    }
+
+    fn warn(&self, message: fmt::Arguments<'_>, count: Option<(&'static str, u64)>) {
+        if let Some(writer) = self.writer.get() {
+            writer.warn(message, count);
+        }
+    }
+}
+
+/// The name of the running program.
+fn program() -> String {
+    let path = env::current_exe().ok();
+    let name = path.as_deref().and_then(Path::file_stem);
+    name.map_or_else(|| "unknown".to_owned(), |name| name.to_string_lossy().into_owned())
+}
