@@ -17,6 +17,10 @@ pub use misc_log as log;
 #[cfg_attr(docsrs, doc(cfg(feature = "test")))]
 #[doc(inline)]
 pub use misc_test as test;
+#[cfg(feature = "upgrade")]
+#[cfg_attr(docsrs, doc(cfg(feature = "upgrade")))]
+#[doc(inline)]
+pub use misc_upgrade as upgrade;
 
 #[doc(inline)]
 pub use misc_core::*;
