@@ -125,13 +125,16 @@ impl Filter {
         }
         let wrong = |&(column, directive): &(usize, &str)| {
             let problem = problem(directive, builder.parse(directive).is_ok())?;
-            Some(format!("`{directive}` at column {column}: {problem}"))
+            Some(format!("`{}` at column {column}: {problem}", visible(directive)))
         };
         let problems: Vec<_> = directives.iter().filter_map(wrong).collect();
-        let text = directives.iter().map(|(_, directive)| *directive).collect::<Vec<_>>().join(",");
+        if !problems.is_empty() {
+            return Err(refuse(problems));
+        }
+        let text = last_of_each_scope(&directives).join(",");
         match builder.parse(&text) {
-            Ok(env) if problems.is_empty() => Ok(Self { text, env }),
-            _ => Err(refuse(problems)),
+            Ok(env) => Ok(Self { text, env }),
+            Err(error) => Err(refuse(vec![error.to_string()])),
         }
     }
 }
@@ -147,7 +150,7 @@ pub struct FilterError {
 impl fmt::Display for FilterError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let origin = self.origin.map(|origin| format!(" in {origin}")).unwrap_or_default();
-        write!(f, "bad log filter `{}`{origin}: {}", self.filter.escape_debug(), self.problems.join("; "))
+        write!(f, "bad log filter `{}`{origin}: {}", visible(&self.filter), self.problems.join("; "))
     }
 }
 
@@ -163,21 +166,50 @@ fn directives(text: &str) -> Vec<(usize, &str)> {
     trimmed.map(|directive| (column(directive), directive)).collect()
 }
 
+/// Leaves out directives about spans that a later one replaces: for two that match the same field the filter panics in
+/// a debug build.
+fn last_of_each_scope<'a>(directives: &[(usize, &'a str)]) -> Vec<&'a str> {
+    let scope = |directive: &'a str| directive.rfind(']').map(|end| &directive[..=end]);
+    let is_replaced = |at: usize| {
+        let scope_here = scope(directives[at].1);
+        scope_here.is_some() && directives[at + 1..].iter().any(|(_, later)| scope(later) == scope_here)
+    };
+    (0..directives.len()).filter(|at| !is_replaced(*at)).map(|at| directives[at].1).collect()
+}
+
 /// What is wrong with a directive, if anything.
 fn problem(directive: &str, understood: bool) -> Option<String> {
     const LEVELS: &str = "the levels are off, error, warn, info, debug and trace";
     let level = directive.rsplit_once('=').map(|(_, level)| level).filter(|level| !level.contains([']', '}']));
     match level {
         Some(level) if !level.is_empty() && LevelFilter::from_str(level).is_err() => {
-            Some(format!("`{level}` is no level; {LEVELS}"))
+            Some(format!("`{}` is no level; {LEVELS}", visible(level)))
         }
         None if NO_LEVELS.contains(&directive) => {
             Some(format!("it is no level; {LEVELS} (for a target of that name write `{directive}=trace`)"))
         }
-        _ if understood => None,
+        _ if understood && is_well_formed(directive) => None,
         _ => Some(
             "it is not understood; write `level`, `target`, `target=level` or `target[span{field=value}]=level`"
                 .to_owned(),
         ),
     }
+}
+
+/// Tells whether a directive has its brackets and signs where they belong; the filter takes others, and guesses.
+fn is_well_formed(directive: &str) -> bool {
+    let signs: String = directive.chars().filter(|letter| "[{=}]".contains(*letter)).collect();
+    matches!(signs.strip_suffix('=').unwrap_or(&signs), "" | "[]" | "[{}]" | "[{=}]")
+}
+
+/// Returns text with its control characters escaped, so that an error stays on its line.
+fn visible(text: &str) -> String {
+    text.chars().fold(String::new(), |mut shown, letter| {
+        if letter.is_control() {
+            shown.extend(letter.escape_default());
+        } else {
+            shown.push(letter);
+        }
+        shown
+    })
 }

@@ -126,3 +126,25 @@ fn a_handle_outlives_its_log() {
     level.set("debug").unwrap();
     assert_eq!(level.current(), "info");
 }
+
+#[test]
+fn a_directive_that_would_be_guessed_at_is_refused() {
+    for filter in ["shop[req{id=a=b}]=info", "shop[[req]=info", "shop[req{{id}]=info"] {
+        let error = logged("info").log.level().set(filter).unwrap_err().to_string();
+        assert!(error.contains("it is not understood"), "{error}");
+    }
+}
+
+#[test]
+fn of_two_directives_about_one_span_the_later_counts() {
+    let logged = logged("info");
+    let level = logged.log.level();
+    level.set("off,shop[req{id=x}]=trace,shop[req{id=x}]=warn").unwrap();
+    assert_eq!(level.current(), "off,shop[req{id=x}]=warn");
+}
+
+#[test]
+fn a_refusal_stays_on_its_line() {
+    let error = logged("info").log.level().set("a=\nb\u{1b}[31m").unwrap_err().to_string();
+    assert!(!error.contains(char::is_control), "{error:?}");
+}
