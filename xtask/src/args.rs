@@ -45,6 +45,15 @@ impl Args {
         Ok(values)
     }
 
+    /// Takes `name <number>`; the last one counts.
+    pub(crate) fn number(&mut self, name: &str) -> Result<Option<u64>> {
+        let Some(value) = self.values(name)?.pop() else {
+            return Ok(None);
+        };
+        let number = value.parse().map_err(|_| Failure::Usage(format!("`{name} {value}` is not a number")))?;
+        Ok(Some(number))
+    }
+
     /// Takes all that is left, for a tool that reads it itself.
     pub(crate) fn rest(self) -> Vec<String> {
         self.0.into()

@@ -19,6 +19,8 @@ const STEPS: &[&[&str]] = &[
     &["doc"],
     &["features"],
     &["consumers"],
+    &["fuzz", "all", "--seconds", "15"],
+    &["demo", "all"],
 ];
 
 /// Past this, people stop waiting for CI: time to move something out of it.

@@ -28,8 +28,8 @@ pub(crate) fn run(args: Args) -> Result {
         println!("-- {name}");
         let project = copy(&name).map_err(|error| Failure::met(&name, error))?;
         lock(&project)?;
-        let command = if name == RUN { "run" } else { "check" };
-        run_command(&mut cargo_in(&project, &[command, "--locked"]))?;
+        let command: &[&str] = if name == RUN { &["run", "--locked"] } else { &["check", "--all-targets", "--locked"] };
+        run_command(&mut cargo_in(&project, command))?;
     }
     Ok(())
 }

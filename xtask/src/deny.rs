@@ -4,8 +4,8 @@
 
 use crate::{
     args::Args,
-    failure::{Failure, Result},
-    process::{cargo, has_cargo_tool, run as run_command},
+    failure::Result,
+    process::{cargo, has_cargo_tool, run as run_command, skip_for_lack_of},
 };
 
 pub(crate) fn run(args: Args) -> Result {
@@ -13,10 +13,5 @@ pub(crate) fn run(args: Args) -> Result {
     if has_cargo_tool("deny") {
         return run_command(&mut cargo(["deny", "--all-features", "check", "bans", "licenses", "sources"]));
     }
-    let why = "cargo-deny is not installed (`cargo install --locked cargo-deny`)";
-    if std::env::var_os("MISC_REQUIRE_TOOLS").is_some_and(|value| value == "1") {
-        return Err(Failure::check(why));
-    }
-    println!("skipped: deny: {why}");
-    Ok(())
+    skip_for_lack_of("deny", "cargo-deny (`cargo install --locked cargo-deny`)")
 }

@@ -1,8 +1,9 @@
 //! Checks and maintains the workspace: `cargo xtask <command>`.
 //!
 //! Every command is a file of this crate and works offline, given a Rust toolchain and the dependencies of the
-//! workspace. `ci` runs them all, and nothing else decides whether a change is good. Tools that not everybody has
-//! (`cargo-nextest`, `cargo-deny`) are used when they are there. Please think twice before adding a dependency here:
+//! workspace. `ci` runs those that check, and nothing else decides whether a change is good; `bench` and `torture` take
+//! longer, and want a quiet machine. Tools that not everybody has (`cargo-nextest`, `cargo-deny`, a C++ compiler,
+//! valgrind) are used when they are there. Please think twice before adding a dependency here:
 //! everyone waits for this crate to build before anything else happens.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool talks to its terminal")]
@@ -11,8 +12,12 @@ mod args;
 mod failure;
 mod process;
 
+mod http;
+mod listing;
 mod manifest;
 mod problem;
+mod program;
+mod random;
 mod repo;
 mod source;
 mod workspace;
@@ -20,14 +25,17 @@ mod workspace;
 mod bench;
 mod ci;
 mod consumers;
+mod demo;
 mod deny;
 mod doc;
 mod features;
 mod fmt;
+mod fuzz;
 mod generate;
 mod lint;
 mod test;
 mod tidy;
+mod torture;
 
 use std::process::ExitCode;
 
@@ -46,7 +54,7 @@ struct Command {
 const COMMANDS: &[Command] = &[
     Command {
         name: "ci",
-        help: "runs all below but bench, with times; --skip <command> leaves one out, --keep-going fails late",
+        help: "runs all down to demo, with times; --skip <command> leaves one out, --keep-going fails late",
         run: ci::run,
     },
     Command { name: "fmt", help: "checks the formatting; --fix writes it", run: fmt::run },
@@ -86,7 +94,26 @@ const COMMANDS: &[Command] = &[
         help: "builds small projects outside the workspace, one for each way to depend on misc",
         run: consumers::run,
     },
-    Command { name: "bench", help: "measures misc beside its peers; arguments go to cargo bench", run: bench::run },
+    Command {
+        name: "fuzz",
+        help: "lists what is fuzzed; <target> or all runs libFuzzer: --seconds <n>, --replay <file>",
+        run: fuzz::run,
+    },
+    Command {
+        name: "demo",
+        help: "lists the examples; <example> or all plays what one says of itself",
+        run: demo::run,
+    },
+    Command {
+        name: "bench",
+        help: "lists what is measured; <area> or all runs ours and its peers: --rounds <n>, --instructions",
+        run: bench::run,
+    },
+    Command {
+        name: "torture",
+        help: "lists the fault harnesses; <name> or all runs them: --seconds <n>, --seed <n>",
+        run: torture::run,
+    },
 ];
 
 fn main() -> ExitCode {
@@ -149,7 +176,7 @@ mod tests {
         check_usage("ci --skip", "`--skip` needs a value");
         check_usage(
             "ci --skip tests",
-            "`--skip tests` names no step; steps: fmt, tidy, gen, deny, lint, test, doc, features, consumers",
+            "`--skip tests` names no step; steps: fmt, tidy, gen, deny, lint, test, doc, features, consumers, fuzz, demo",
         );
     }
 

@@ -39,6 +39,15 @@ pub(crate) fn has_cargo_tool(tool: &str) -> bool {
     succeeds(&mut cargo([tool, "--version"]))
 }
 
+/// Says that a command was skipped for lack of a tool; where `MISC_REQUIRE_TOOLS=1` says that none may lack, it fails.
+pub(crate) fn skip_for_lack_of(command: &str, tool: &str) -> Result {
+    if std::env::var_os("MISC_REQUIRE_TOOLS").is_some_and(|value| value == "1") {
+        return Err(Failure::check(format!("`{command}` needs {tool}")));
+    }
+    println!("skipped: {command}: needs {tool}");
+    Ok(())
+}
+
 /// Runs a command in silence, and says whether it succeeded.
 pub(crate) fn succeeds(command: &mut Command) -> bool {
     let silent = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());

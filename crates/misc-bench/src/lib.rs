@@ -1,9 +1,20 @@
-//! What the benches have in common: the contenders, and the runtimes they run on.
+#![doc = include_str!("../README.md")]
 
-mod contender;
-mod flavor;
+mod area;
+mod areas;
+mod callgrind;
+mod figure;
+mod rounds;
+mod sample;
+mod table;
 
-pub use self::{contender::Contender, flavor::Flavor};
+pub use self::{
+    area::{Area, Better, Contender, Load, Measure, Probe, Role, Work},
+    areas::{AREAS, area},
+    callgrind::count_instructions,
+    figure::Figure,
+    rounds::{Options, measure},
+};
 
 /// Why a measurement could not be taken.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;

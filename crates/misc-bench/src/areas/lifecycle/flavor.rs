@@ -1,4 +1,4 @@
-//! The runtimes that everything is measured on.
+//! The runtimes that services are run on.
 
 use std::{fmt, io, str::FromStr};
 
@@ -8,8 +8,7 @@ use crate::Error;
 
 /// One of the two kinds of tokio runtime.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Flavor {
+pub(super) enum Flavor {
     /// Two workers.
     MultiThread,
     /// Everything on the caller's thread.
@@ -18,13 +17,13 @@ pub enum Flavor {
 
 impl Flavor {
     /// Both.
-    pub const ALL: [Self; 2] = [Self::MultiThread, Self::CurrentThread];
+    pub(super) const ALL: [Self; 2] = [Self::MultiThread, Self::CurrentThread];
 
     /// Builds such a runtime.
     ///
     /// # Errors
     /// Those of the operating system.
-    pub fn build(self) -> io::Result<Runtime> {
+    pub(super) fn build(self) -> io::Result<Runtime> {
         match self {
             Self::MultiThread => Builder::new_multi_thread().worker_threads(2).enable_all().build(),
             Self::CurrentThread => Builder::new_current_thread().enable_all().build(),

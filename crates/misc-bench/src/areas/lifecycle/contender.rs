@@ -22,8 +22,7 @@ use crate::Error;
 
 /// Who runs the services.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Contender {
+pub(super) enum Contender {
     /// Tasks on a `TaskTracker` and one `CancellationToken`: the limit.
     Bare,
     /// misc's `App`, its services independent of each other.
@@ -36,7 +35,7 @@ pub enum Contender {
 
 impl Contender {
     /// All of them, the limit first.
-    pub const ALL: [Self; 4] = [Self::Bare, Self::Free, Self::Chain, Self::Graceful];
+    pub(super) const ALL: [Self; 4] = [Self::Bare, Self::Free, Self::Chain, Self::Graceful];
 
     /// Runs one service for each name, up and down; returns what `look` saw when all were up.
     ///
@@ -44,7 +43,7 @@ impl Contender {
     ///
     /// # Errors
     /// Those of the contender, which are not expected.
-    pub fn run<T: Send + 'static>(
+    pub(super) fn run<T: Send + 'static>(
         self,
         runtime: &Runtime,
         names: &Arc<[String]>,

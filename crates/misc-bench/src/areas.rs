@@ -1,0 +1,20 @@
+//! The areas, and how one is found.
+
+mod http;
+mod lifecycle;
+mod log;
+
+use crate::{Area, Error};
+
+/// All areas.
+pub const AREAS: &[&Area] = &[&http::AREA, &lifecycle::AREA, &log::AREA];
+
+/// Finds an area by its name.
+///
+/// # Errors
+/// If nothing is called that; there is a list of what is.
+pub fn area(name: &str) -> Result<&'static Area, Error> {
+    let found = AREAS.iter().find(|area| area.name == name);
+    let names = || AREAS.iter().map(|area| area.name).collect::<Vec<_>>().join(", ");
+    found.copied().ok_or_else(|| format!("there is no area `{name}`; there are {}", names()).into())
+}

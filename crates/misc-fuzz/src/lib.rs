@@ -1,0 +1,6 @@
+#![doc = include_str!("../README.md")]
+
+mod bytes;
+mod targets;
+
+pub use self::targets::{TARGETS, Target};

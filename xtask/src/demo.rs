@@ -1,0 +1,255 @@
+//! `cargo xtask demo`: plays what an example says of itself.
+//!
+//! The script is the transcript at the head of the example: lines that begin with `$ ` are typed, those that follow are
+//! what one then sees, up to the next command or the end of the block; after `nc` they are typed and answered by turns. So
+//! what is documented is what is played, and an answer that differs fails. An example without a transcript is started, and
+//! stopped once it is ready if it does not end by itself.
+
+use std::{
+    io::{self, BufRead, BufReader, Write},
+    net::{TcpListener, TcpStream},
+    process::Command,
+    time::Duration,
+};
+
+use crate::{
+    args::Args,
+    failure::{Failure, Result},
+    http::{Answer, Connection, Request},
+    listing::{Entry, Listing},
+    process::{cargo, run as run_command, target_dir},
+    program::Program,
+    repo::Repo,
+};
+
+/// What the core logs when everything is up.
+const READY: &str = "app ready";
+/// No example takes longer to start, or to end.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub(crate) fn run(mut args: Args) -> Result {
+    let name = args.next();
+    args.finish()?;
+    let repo = Repo::read()?;
+    let examples = Listing::of_examples(&repo);
+    let Some(name) = name else {
+        examples.print();
+        return Ok(());
+    };
+    for example in examples.choose(&name)? {
+        let script = Script::parse(repo.text(&example.path).unwrap_or_default());
+        play(example, &script?)?;
+    }
+    Ok(())
+}
+
+fn play(example: &Entry, script: &Script) -> Result {
+    script.hosts_are_free()?;
+    let name = &*example.name;
+    run_command(&mut cargo(["build", "--quiet", "--package", name]))?;
+    println!("$ cargo run -p {name}");
+    let mut program = Program::start(Command::new(target_dir().join("debug").join(name)))?;
+    let is_up = program.prints(READY, PATIENCE);
+    show(&mut program);
+    if is_up {
+        script.steps.iter().try_for_each(Step::play)?;
+        println!("$ kill -TERM {}", program.id());
+        if !program.signal(&["TERM"]) {
+            return Err(Failure::check("cannot signal: that needs the shell of a Unix"));
+        }
+    }
+    let status = program.end(PATIENCE)?;
+    show(&mut program);
+    match status.and_then(|status| status.code()) {
+        Some(0) if is_up || script.steps.is_empty() => {
+            println!("exit code 0\n");
+            Ok(())
+        }
+        Some(code) => Err(Failure::check(format!("`{name}` ended with code {code}"))),
+        None => Err(Failure::check(format!("`{name}` did not end by itself"))),
+    }
+}
+
+/// Shows what the program has printed since.
+fn show(program: &mut Program) {
+    program.take_printed().iter().for_each(|line| println!("{line}"));
+}
+
+/// What is typed, in order.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Script {
+    steps: Vec<Step>,
+}
+
+/// A command, and what follows it.
+#[derive(Debug, PartialEq, Eq)]
+struct Step {
+    line: String,
+    action: Action,
+    lines: Vec<String>,
+}
+
+/// What a command does.
+#[derive(Debug, PartialEq, Eq)]
+enum Action {
+    /// `curl [-d BODY] http://HOST/PATH`
+    Ask(Request),
+    /// `nc HOST PORT`
+    Talk { host: String },
+}
+
+impl Script {
+    /// Reads the transcript in the `//!` lines of an example.
+    fn parse(text: &str) -> Result<Self> {
+        let header = text.lines().map_while(|line| line.strip_prefix("//!"));
+        let mut steps: Vec<Step> = Vec::new();
+        let mut follows = false;
+        for line in header.map(|line| line.strip_prefix(' ').unwrap_or(line)) {
+            if let Some(command) = line.strip_prefix("$ ") {
+                steps.push(Step { line: line.to_owned(), action: Action::parse(command)?, lines: Vec::new() });
+                follows = true;
+            } else if line.starts_with("```") {
+                follows = false;
+            } else if let (true, Some(step)) = (follows, steps.last_mut()) {
+                step.lines.push(line.to_owned());
+            }
+        }
+        Ok(Self { steps })
+    }
+
+    /// Whatever listens there already would answer in the place of the example.
+    fn hosts_are_free(&self) -> Result {
+        let mut hosts = self.steps.iter().map(|step| step.action.host());
+        match hosts.find(|host| TcpListener::bind(host).is_err()) {
+            None => Ok(()),
+            Some(host) => Err(Failure::check(format!("{host} is taken: end what listens there, and try again"))),
+        }
+    }
+}
+
+impl Step {
+    fn play(&self) -> Result {
+        println!("{}", self.line);
+        match &self.action {
+            Action::Ask(request) => self.ask(request),
+            Action::Talk { host } => self.talk(host),
+        }
+    }
+
+    fn ask(&self, request: &Request) -> Result {
+        let mut connection = Connection::open(&request.host).map_err(|error| Failure::met(&request.host, error))?;
+        match connection.ask(request) {
+            Answer::Whole(body) => self.shows(body.trim_end(), &self.lines.join("\n")),
+            Answer::Nothing | Answer::Cut => Err(Failure::check(format!("`{}` was not answered", self.line))),
+        }
+    }
+
+    fn talk(&self, host: &str) -> Result {
+        let met = |error| Failure::met(&self.line, error);
+        let mut stream = TcpStream::connect(host).map_err(met)?;
+        let answers = stream.set_read_timeout(Some(PATIENCE)).and_then(|()| stream.try_clone()).map_err(met)?;
+        let mut answers = BufReader::new(answers).lines();
+        for turn in self.lines.chunks(2) {
+            println!("{}", turn[0]);
+            stream.write_all(format!("{}\n", turn[0]).as_bytes()).map_err(met)?;
+            if let Some(expected) = turn.get(1) {
+                let answer = answers.next().unwrap_or_else(|| Err(io::ErrorKind::UnexpectedEof.into()));
+                self.shows(&answer.map_err(met)?, expected)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Shows an answer, which has to be the one that is documented.
+    fn shows(&self, answer: &str, expected: &str) -> Result {
+        println!("{answer}");
+        if answer == expected.trim_end() {
+            return Ok(());
+        }
+        Err(Failure::check(format!("`{}` was to show `{expected}`; mend the one or the other", self.line)))
+    }
+}
+
+impl Action {
+    fn parse(command: &str) -> Result<Self> {
+        let words: Vec<_> = command.split_whitespace().collect();
+        let request = |url: &str, body: Option<&str>| {
+            let (host, path) = url.strip_prefix("http://")?.split_once('/')?;
+            Some(Self::Ask(Request { body: body.map(str::to_owned), ..Request::get(host, &format!("/{path}")) }))
+        };
+        let action = match &*words {
+            ["curl", url] => request(url, None),
+            ["curl", "-d", body, url] => request(url, Some(body)),
+            ["nc", host, port] => Some(Self::Talk { host: format!("{host}:{port}") }),
+            _ => None,
+        };
+        action.ok_or_else(|| {
+            Failure::check(format!(
+                "the transcript says `{command}`, and may say `curl [-d BODY] http://HOST/PATH` or `nc HOST PORT`"
+            ))
+        })
+    }
+
+    fn host(&self) -> &str {
+        match self {
+            Self::Ask(request) => &request.host,
+            Self::Talk { host } => host,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEADER: &str = "//! Says hello.\n//!\n//! ```text\n//! $ curl http://127.0.0.1:8080/hello\n//! Hello!\n//! \
+        $ curl -d World http://127.0.0.1:8080/\n//! one\n//! two\n//! ```\n//!\n//! More.\n\nfn main() {}\n";
+
+    #[test]
+    fn the_header_is_the_script() {
+        let Script { steps } = Script::parse(HEADER).unwrap();
+        let seen: Vec<_> = steps.iter().map(|step| (&*step.line, step.lines.join("|"))).collect();
+        let expected =
+            [("$ curl http://127.0.0.1:8080/hello", "Hello!"), ("$ curl -d World http://127.0.0.1:8080/", "one|two")];
+        assert_eq!(seen, expected.map(|(line, lines)| (line, lines.to_owned())));
+        let post = Request::post("127.0.0.1:8080", "/", "World");
+        assert_eq!(steps[1].action, Action::Ask(post));
+    }
+
+    #[test]
+    fn a_header_without_a_transcript_has_no_steps() {
+        assert_eq!(Script::parse("//! Says hello.\n\nfn main() {}\n").unwrap(), Script::default());
+    }
+
+    #[test]
+    fn a_talk_goes_by_turns() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let host = listener.local_addr().unwrap().to_string();
+        let header = format!("//! $ nc {}\n//! one\n//! one 1\n//! two\n//! two 1\n", host.replace(':', " "));
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            for line in BufReader::new(stream.try_clone().unwrap()).lines() {
+                writeln!(stream, "{} 1", line.unwrap()).unwrap();
+            }
+        });
+        let script = Script::parse(&header).unwrap();
+        assert_eq!(script.steps[0].action, Action::Talk { host });
+        script.steps[0].play().unwrap();
+        server.join().unwrap();
+    }
+
+    #[test]
+    fn an_answer_that_is_not_documented_fails() {
+        let step = Step { line: "$ x".into(), action: Action::Talk { host: String::new() }, lines: Vec::new() };
+        assert!(step.shows("Hello!", "Hello!").is_ok());
+        assert!(step.shows("Hello!", "Hullo!").is_err());
+    }
+
+    #[test]
+    fn commands_that_cannot_be_played_are_refused() {
+        for command in ["wget http://127.0.0.1/", "curl -k https://127.0.0.1/", "curl", "curl http://a/ b", "nc a"] {
+            let Err(Failure::Check(text)) = Action::parse(command) else { panic!("`{command}` is not played") };
+            assert!(text.contains(command), "{text}");
+        }
+    }
+}
