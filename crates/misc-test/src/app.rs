@@ -1,8 +1,8 @@
 //! An app under test.
 
 use std::{
-    fmt,
     future::Future,
+    io,
     net::SocketAddr,
     panic::Location,
     sync::{
@@ -12,12 +12,13 @@ use std::{
     time::Duration,
 };
 
-use misc_core::{Address, App, Exit, Handle, Report, Service, Status};
+use misc_core::{Address, App, Exit, Handle, Report, Service};
 use tokio::{runtime, sync::watch, task::AbortHandle};
 
 use crate::{
     clock::{Clock, in_time},
     connection::Connection,
+    doing::Doing,
     ended::Ended,
     loopback::Loopback,
     memory::MemorySockets,
@@ -86,7 +87,7 @@ pub struct TestApp {
 #[derive(Debug)]
 enum Network {
     Memory(MemorySockets),
-    Real,
+    Real(Loopback),
     /// By what the app has brought itself.
     AsItIs,
 }
@@ -98,8 +99,8 @@ impl TestApp {
     ///
     /// # Panics
     /// With the app's report when it fails to start; or with what each service is doing and what it waits for, when they
-    /// are not ready within 10 s ([`launch`](Self::launch) and [`patience`](Self::patience) give more). On a paused
-    /// clock the start deadlines of the app itself come first. Outside of a tokio runtime.
+    /// are not ready within 50 s ([`launch`](Self::launch) and [`patience`](Self::patience) give more, or less). Outside
+    /// of a tokio runtime.
     ///
     /// # Cancel safety
     /// Weak: dropped, it drops the app.
@@ -148,12 +149,17 @@ impl TestApp {
                 let memory = MemorySockets::new();
                 Self::run(app.sockets(memory.clone()), Network::Memory(memory))
             }
-            Clock::Real => Self::run(app.sockets(Loopback::default()), Network::Real),
+            Clock::Real => {
+                let loopback = Loopback::default();
+                Self::run(app.sockets(loopback.clone()), Network::Real(loopback))
+            }
         }
     }
 
     /// Runs an app with the sockets that it brings itself, or real ones at their own addresses; for the rest as
     /// [`launch`](Self::launch).
+    ///
+    /// Nobody objects to real ones on a paused clock here, where they do no good: bring [`MemorySockets`].
     ///
     /// # Panics
     /// Outside of a tokio runtime.
@@ -180,7 +186,7 @@ impl TestApp {
             phases,
             clock,
             network,
-            patience: clock.patience(),
+            patience: clock.patience_with_apps(),
             stop_requested: AtomicBool::new(false),
             killed: OnceLock::new(),
             outcome,
@@ -190,7 +196,9 @@ impl TestApp {
         }
     }
 
-    /// Sets how long the start, and the end, may take before the test fails (10 s; an hour of a paused clock).
+    /// Sets how long the start, and the end, may take before the test fails (50 s; an hour of a paused clock).
+    ///
+    /// An app gives itself less, unless it is told otherwise, and its own report, which comes first then, knows more.
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self
@@ -220,7 +228,7 @@ impl TestApp {
         match in_time(self.patience, self.handle.ready()).await {
             Some(true) => {}
             Some(false) => {
-                let report = self.end().await;
+                let report = self.end_in_time().await;
                 panic!("{} ended before it was ready: {report}\n{}", self.this(), self.phases.history());
             }
             None => panic!("{}", self.late("was not ready")),
@@ -255,21 +263,44 @@ impl TestApp {
     /// Strict.
     pub async fn connect(&self, name: &str) -> Connection {
         let address = self.published(name).await;
+        let connected = self.open(&address).await;
+        connected.unwrap_or_else(|error| panic!("cannot connect to `{name}` of {} at {address}: {error}", self.this()))
+    }
+
+    /// Connects to an address that a service has asked for, or to the real one: for services with several listeners.
+    ///
+    /// It does not wait for the listener, which is there when the service is ready.
+    ///
+    /// # Panics
+    /// When no service listens there, or it refuses.
+    ///
+    /// # Cancel safety
+    /// Strict.
+    pub async fn connect_to(&self, address: &Address) -> Connection {
+        self.assert_unmixed();
         let connected = match &self.network {
-            Network::Memory(memory) => memory.connect(&address).await,
+            Network::Real(loopback) => async { self.open(&loopback.real(address)?).await }.await,
+            Network::Memory(_) | Network::AsItIs => self.open(address).await,
+        };
+        connected.unwrap_or_else(|error| panic!("cannot connect to {address} in {}: {error}", self.this()))
+    }
+
+    async fn open(&self, address: &Address) -> io::Result<Connection> {
+        match &self.network {
+            Network::Memory(memory) => memory.connect(address).await,
             Network::AsItIs if self.clock == Clock::Paused => panic!(
-                "this app was launched as it is, on a paused clock: connect to `{name}` through the sockets that it has \
+                "this app was launched as it is, on a paused clock: connect to {address} through the sockets that it has \
                  brought"
             ),
-            Network::Real | Network::AsItIs => Connection::open(&address).await,
-        };
-        connected.unwrap_or_else(|error| panic!("cannot connect to `{name}` of {} at {address}: {error}", self.this()))
+            Network::Real(_) | Network::AsItIs => Connection::open(address).await,
+        }
     }
 
     /// Sends a signal to the app, as if it were a process.
     ///
     /// The first SIGTERM or SIGINT stops it. A second one ends it at once: it is dropped, kept values too, and its exit
-    /// code is 128 and the number of the signal. SIGHUP reloads, or does as SIGTERM where nobody has asked for reloads.
+    /// code is 128 and the number of the signal; [`ended`](Self::ended) gives its tasks a second to be gone. SIGHUP
+    /// reloads, or does as SIGTERM where nobody has asked for reloads.
     pub fn signal(&self, signal: Signal) {
         if signal == Signal::Hangup && self.handle.reload() {
             return;
@@ -296,17 +327,25 @@ impl TestApp {
     /// Waits for the end of the app.
     ///
     /// # Panics
-    /// When it has not ended within 10 s ([`patience`](Self::patience)), with what each service is doing. On a paused
-    /// clock the stop bounds of the app itself come first, and the report says who was late.
+    /// When it has not ended within 50 s ([`patience`](Self::patience)), with what each service is doing. The stop bounds
+    /// of the app itself come first, unless they were raised, and then the report says who was late.
     ///
     /// # Cancel safety
     /// Weak: dropped, it drops the app.
     pub async fn ended(self) -> Ended {
         self.assert_unmixed();
-        match in_time(self.patience, self.end()).await {
-            Some(report) => Ended::new(self.this(), report, self.phases.clone(), self.tasks_before),
-            None => panic!("{}", self.late("had not ended")),
+        let report = self.end_in_time().await;
+        let ended = Ended::new(self.this(), report, self.phases.clone(), self.tasks_before);
+        if self.killed.get().is_some() {
+            // What is dropped is dropped by whichever thread it was on.
+            ended.tasks_left().await;
         }
+        ended
+    }
+
+    async fn end_in_time(&self) -> Report {
+        let report = in_time(self.patience, self.end()).await;
+        report.unwrap_or_else(|| panic!("{}", self.late("had not ended")))
     }
 
     async fn end(&self) -> Report {
@@ -345,7 +384,7 @@ impl TestApp {
 
     fn late(&self, what: &str) -> String {
         let services = self.handle.status().children;
-        let doing: String = services.iter().map(|service| Doing { service, depth: 1 }.to_string()).collect();
+        let doing: String = services.iter().map(|service| Doing::new(service).to_string()).collect();
         format!("{} {what} within {:?}{doing}\n{}", self.this(), self.patience, self.phases.history())
     }
 
@@ -357,29 +396,5 @@ impl TestApp {
 impl Drop for TestApp {
     fn drop(&mut self) {
         self.run.abort();
-    }
-}
-
-/// A service and those inside it, a line each: what it is doing, and what it waits for.
-struct Doing<'a> {
-    service: &'a Status,
-    depth: usize,
-}
-
-impl fmt::Display for Doing<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Status { name, phase, since, waits_for, tasks, last_error, children, .. } = self.service;
-        let indent = "  ".repeat(self.depth);
-        write!(f, "\n{indent}{name}: {phase} for {:.1} s", since.as_secs_f64())?;
-        if !waits_for.is_empty() {
-            write!(f, ", waits for {}", waits_for.join(", "))?;
-        }
-        if *tasks > 0 && !phase.is_ended() {
-            write!(f, ", owns {tasks} tasks")?;
-        }
-        if let Some(error) = last_error {
-            write!(f, ", last error: {error}")?;
-        }
-        children.iter().try_for_each(|inside| Doing { service: inside, depth: self.depth + 1 }.fmt(f))
     }
 }

@@ -93,7 +93,8 @@ impl Ended {
         self.report.failures().is_empty() && self.report.late().is_empty()
     }
 
-    async fn tasks_left(&self) -> usize {
+    /// Returns how many tasks are left, once those that are just ending have ended.
+    pub(crate) async fn tasks_left(&self) -> usize {
         let metrics = runtime::Handle::current().metrics();
         let left = || metrics.num_alive_tasks().saturating_sub(self.tasks_before);
         match Clock::now() {

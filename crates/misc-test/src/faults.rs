@@ -136,9 +136,11 @@ impl FaultProxy {
             Ok((client, _)) => {
                 let (upstream, shared) = (self.upstream.clone(), Arc::clone(&self.shared));
                 let weather = shared.weather.subscribe();
+                // Before it is counted: whoever has seen the count may cut it.
+                let before = *weather.borrow();
                 let counted = Counted::new(shared);
                 ctx.spawn_until_stopping(async move {
-                    carry(client, &upstream, weather).await;
+                    carry(client, &upstream, weather, before).await;
                     drop(counted);
                 });
             }
@@ -217,7 +219,8 @@ impl Faults {
 
     /// Ends what the upstream sends on all open connections: their clients read an end.
     ///
-    /// What clients send still arrives, and what the upstream goes on to send is lost.
+    /// What clients send still arrives, and what the upstream goes on to send is lost. Which connections are open is as
+    /// for [`cut`](Self::cut).
     pub fn half_close(&self) {
         self.change(|weather| weather.half_closes += 1);
     }
@@ -250,18 +253,38 @@ impl Faults {
         *self.shared.connections.borrow()
     }
 
-    /// Waits until so many connections are open.
+    /// Waits until so many connections are open, or more.
     ///
     /// # Panics
-    /// When they are not after 10 s.
+    /// When they are not after 10 s; and for 0, which waits for nothing: see [`until_idle`](Self::until_idle).
     ///
     /// # Cancel safety
     /// Strict.
     pub async fn until_connections(&self, count: usize) {
+        assert!(count > 0, "0 connections are open at any time: to wait until none is, use `until_idle`");
+        self.until(|open| open >= count, &count.to_string()).await;
+    }
+
+    /// Waits until no connection is open.
+    ///
+    /// # Panics
+    /// When one still is after 10 s.
+    ///
+    /// # Cancel safety
+    /// Strict.
+    pub async fn until_idle(&self) {
+        self.until(|open| open == 0, "none").await;
+    }
+
+    async fn until(&self, enough: impl Fn(usize) -> bool, wanted: &str) {
         let mut connections = self.shared.connections.subscribe();
         let patience = Clock::now().patience();
-        let in_time = in_time(patience, connections.wait_for(|open| *open == count)).await.is_some();
-        assert!(in_time, "the fault proxy has {} open connections after {patience:?}, not {count}", self.connections());
+        let in_time = in_time(patience, connections.wait_for(|open| enough(*open))).await.is_some();
+        assert!(
+            in_time,
+            "the fault proxy has {} open connections after {patience:?}, not {wanted}",
+            self.connections()
+        );
     }
 
     fn change(&self, change: impl FnOnce(&mut Weather)) {
@@ -307,17 +330,16 @@ impl Drop for Counted {
     }
 }
 
-/// Carries one connection to its end, or until it is cut.
-async fn carry(mut client: TcpStream, upstream: &Address, mut weather: watch::Receiver<Weather>) {
-    let cuts = weather.borrow().cuts;
+/// Carries one connection to its end, or until it is cut; `before` was when it came.
+async fn carry(mut client: TcpStream, upstream: &Address, mut weather: watch::Receiver<Weather>, before: Weather) {
     let (relayed_by, mut connected) = (weather.clone(), None);
     let relayed = async {
         let upstream = TcpStream::connect(upstream.to_string()).await?;
-        relay(&mut client, connected.insert(upstream), &relayed_by).await
+        relay(&mut client, connected.insert(upstream), &relayed_by, before).await
     };
     let ended = tokio::select! {
         biased;
-        _ = weather.wait_for(|weather| weather.cuts != cuts) => Err(io::ErrorKind::ConnectionReset.into()),
+        _ = weather.wait_for(|weather| weather.cuts != before.cuts) => Err(io::ErrorKind::ConnectionReset.into()),
         ended = relayed => ended,
     };
     if let Err(error) = ended {

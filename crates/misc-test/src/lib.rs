@@ -4,6 +4,7 @@
 mod app;
 mod clock;
 mod connection;
+mod doing;
 mod ended;
 mod faults;
 mod logs;

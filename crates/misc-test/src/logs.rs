@@ -1,6 +1,6 @@
 //! What is logged, captured for one test.
 
-use std::{fmt, sync::LazyLock};
+use std::{cell::Cell, fmt, sync::LazyLock, thread};
 
 use tokio::{
     runtime::{Handle, RuntimeFlavor},
@@ -26,11 +26,19 @@ use crate::clock::{Clock, in_time};
 /// that line, and remembers the answer for all threads. The tests beside this one would say no.
 static OTHERS: LazyLock<[Dispatch; 2]> = LazyLock::new(|| [(); 2].map(|()| Dispatch::new(NoSubscriber::new())));
 
+thread_local! {
+    /// How many captures there are on this thread, one inside the other.
+    static DEPTH: Cell<usize> = const { Cell::new(0) };
+}
+
 /// Captures what is logged on this thread while it lives: every `tracing` event, of every level.
 ///
 /// The runtime of a `#[tokio::test]` has one thread, and so has all that the test runs: the lines are this test's own,
 /// and nothing is global. What runs elsewhere is not seen: [`Context::blocking`](misc_core::Context::blocking),
 /// threads of one's own, another runtime; nor what goes through the `log` crate.
+///
+/// A capture inside another one has the lines for itself, and must be dropped first; else the drop of the outer one
+/// panics.
 ///
 /// A line is rendered as `WARN shop::db{span}: message field=value`, and an assertion looks into that text.
 ///
@@ -58,6 +66,8 @@ static OTHERS: LazyLock<[Dispatch; 2]> = LazyLock::new(|| [(); 2].map(|()| Dispa
 #[must_use = "it captures only while it lives"]
 pub struct Logs {
     lines: watch::Sender<Vec<Line>>,
+    /// How many captures were there on this thread, with this one, when it began.
+    depth: usize,
     _default: DefaultGuard,
 }
 
@@ -86,7 +96,9 @@ impl Logs {
         LazyLock::force(&OTHERS);
         let lines = watch::Sender::default();
         let capture = Registry::default().with(Capture { lines: lines.clone() });
-        Self { lines, _default: dispatcher::set_default(&Dispatch::new(capture)) }
+        let depth = DEPTH.get() + 1;
+        DEPTH.set(depth);
+        Self { lines, depth, _default: dispatcher::set_default(&Dispatch::new(capture)) }
     }
 
     /// Returns all lines so far.
@@ -136,6 +148,18 @@ impl Logs {
     fn all(&self) -> String {
         let lines: String = self.lines.borrow().iter().map(|line| format!("\n  {line}")).collect();
         if lines.is_empty() { "nothing was logged".to_owned() } else { format!("what was logged:{lines}") }
+    }
+}
+
+impl Drop for Logs {
+    /// Sees to it that captures end in the reverse order, for the others would hear nothing any more.
+    fn drop(&mut self) {
+        let depth = DEPTH.replace(self.depth - 1);
+        assert!(
+            depth <= self.depth || thread::panicking(),
+            "these logs end while others, captured later, are still there, and those would hear nothing any more: drop \
+             them first"
+        );
     }
 }
 

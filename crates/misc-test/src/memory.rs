@@ -21,6 +21,8 @@ const BACKLOG: usize = 1024;
 const BUFFER: usize = 64 * 1024;
 /// The first of the ports that stand for port 0.
 const FIRST_PORT: u16 = 49152;
+/// How many these are: all that follow.
+const PORTS: usize = (u16::MAX - FIRST_PORT) as usize + 1;
 
 /// Listeners and connections in memory, so that servers run on a paused clock.
 ///
@@ -67,8 +69,8 @@ pub struct MemorySockets(Arc<Mutex<Network>>);
 #[derive(Debug, Default)]
 struct Network {
     open: Vec<Open>,
-    /// How many ports were chosen so far.
-    chosen: u16,
+    /// Where to look for the next free port, counted from the first one.
+    chosen: usize,
 }
 
 /// A listener, as clients see it.
@@ -97,9 +99,7 @@ impl MemorySockets {
     pub async fn connect(&self, address: &Address) -> io::Result<Connection> {
         let wanted = resolve(address).await?;
         let found = wanted.iter().find_map(|wanted| self.network().client_of(wanted));
-        let Some((backlog, peer)) = found else {
-            return Err(self.refused(address));
-        };
+        let (backlog, peer) = found.unwrap_or_else(|| Err(self.refused(address)))?;
         let (client, server) = duplex(BUFFER);
         backlog.send((server, peer)).await.map_err(|_| self.refused(address))?;
         Ok(Connection::new(client))
@@ -131,7 +131,7 @@ impl Sockets for MemorySockets {
         }
         let mut network = self.network();
         let address = match request.resolved().first() {
-            Some(&ip) => Address::from(network.with_port(ip)),
+            Some(&ip) => Address::from(network.with_port(ip)?),
             None => request.address().clone(),
         };
         if network.find(&address).is_some() {
@@ -149,30 +149,33 @@ impl Network {
     }
 
     /// Returns the way to a listener, and the address that a client of it has.
-    fn client_of(&mut self, wanted: &Address) -> Option<(Backlog, Address)> {
+    fn client_of(&mut self, wanted: &Address) -> Option<io::Result<(Backlog, Address)>> {
         let backlog = self.find(wanted)?.backlog.clone();
         let peer = match wanted.ip() {
-            Some(_) => SocketAddr::from((Ipv4Addr::LOCALHOST, self.choose_port())).into(),
-            None => Address::from("unix:"),
+            Some(_) => self.with_port((Ipv4Addr::LOCALHOST, 0).into()).map(Address::from),
+            None => Ok(Address::from("unix:")),
         };
-        Some((backlog, peer))
+        Some(peer.map(|peer| (backlog, peer)))
     }
 
-    fn with_port(&mut self, mut address: SocketAddr) -> SocketAddr {
+    fn with_port(&mut self, mut address: SocketAddr) -> io::Result<SocketAddr> {
         if address.port() == 0 {
-            address.set_port(self.choose_port());
+            address.set_port(self.choose_port()?);
         }
-        address
+        Ok(address)
     }
 
-    fn choose_port(&mut self) -> u16 {
-        loop {
-            let port = FIRST_PORT + self.chosen;
-            self.chosen = (self.chosen + 1) % (u16::MAX - FIRST_PORT);
-            if !self.open.iter().any(|open| open.address.ip().is_some_and(|ip| ip.port() == port)) {
-                return port;
-            }
+    /// Chooses a port that nobody listens on: the next one, so that one that was just closed stays away for a while.
+    fn choose_port(&mut self) -> io::Result<u16> {
+        let mut taken = vec![false; PORTS];
+        for port in self.open.iter().filter_map(|open| open.address.ip()?.port().checked_sub(FIRST_PORT)) {
+            taken[usize::from(port)] = true;
         }
+        let free = (0..PORTS).map(|more| (self.chosen + more) % PORTS).find(|&port| !taken[port]);
+        let in_use = || io::Error::new(ErrorKind::AddrInUse, "every port is in use");
+        let free = free.ok_or_else(in_use)?;
+        self.chosen = free + 1;
+        Ok(FIRST_PORT + u16::try_from(free).expect("a port is 16 bits"))
     }
 }
 
@@ -217,4 +220,33 @@ async fn resolve(address: &Address) -> io::Result<Vec<Address>> {
         return Ok(vec![address.clone()]);
     }
     Ok(tokio::net::lookup_host(text).await?.map(Address::from).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(port: u16) -> Open {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into();
+        Open { address, backlog: mpsc::channel(1).0 }
+    }
+
+    #[test]
+    fn the_last_free_port_is_found_and_then_all_are_in_use() {
+        let mut network = Network::default();
+        let free = 60_000;
+        network.open = (FIRST_PORT..=u16::MAX).filter(|port| *port != free).map(open).collect();
+        for _ in 0..2 {
+            assert_eq!(network.choose_port().expect("one is free"), free);
+        }
+        network.open.push(open(free));
+        assert_eq!(network.choose_port().expect_err("none is").kind(), ErrorKind::AddrInUse);
+    }
+
+    #[test]
+    fn ports_are_chosen_in_turn() {
+        let mut network = Network { open: vec![open(FIRST_PORT)], chosen: PORTS - 1 };
+        let chosen = [(); 2].map(|()| network.choose_port().expect("there are enough"));
+        assert_eq!(chosen, [u16::MAX, FIRST_PORT + 1]);
+    }
 }

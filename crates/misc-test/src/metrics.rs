@@ -1,6 +1,6 @@
 //! What is measured, kept for one test.
 
-use std::fmt;
+use std::{collections::HashMap, fmt};
 
 use metrics::{CounterFn, GaugeFn, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString, Unit};
 use misc_core::Meter;
@@ -34,7 +34,14 @@ use crate::clock::{Clock, in_time};
 /// # }
 /// ```
 #[derive(Debug, Clone, Default)]
-pub struct Metrics(watch::Sender<Vec<Series>>);
+pub struct Metrics(watch::Sender<All>);
+
+#[derive(Debug, Default)]
+struct All {
+    series: Vec<Series>,
+    places: HashMap<Key, usize>,
+    kinds: HashMap<String, &'static str>,
+}
 
 #[derive(Debug, Clone)]
 struct Series {
@@ -70,7 +77,7 @@ impl Metrics {
     #[must_use]
     #[track_caller]
     pub fn value(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
-        total(&self.0.borrow(), name, labels)
+        total(&self.0.borrow().series, name, labels)
     }
 
     /// Returns the values that a histogram was given, series by series; none when there is no such metric.
@@ -81,7 +88,7 @@ impl Metrics {
     #[track_caller]
     pub fn values(&self, name: &str, labels: &[(&str, &str)]) -> Vec<f64> {
         let all = self.0.borrow();
-        let values = matching(&all, name, labels).map(|series| match &series.value {
+        let values = matching(&all.series, name, labels).map(|series| match &series.value {
             Value::Histogram(values) => values,
             other => panic!("`{name}` is a {}: use `value` or `assert_metric`", other.kind()),
         });
@@ -103,7 +110,9 @@ impl Metrics {
         );
     }
 
-    /// Waits until a counter or a gauge has a value, to nine digits.
+    /// Waits until a counter has at least a value, or a gauge has exactly that one, to nine digits.
+    ///
+    /// A gauge may pass by a value unseen: wait for one that stays.
     ///
     /// # Panics
     /// As [`assert_metric`](Self::assert_metric), when it has not after 10 s, or an hour of a paused clock.
@@ -111,7 +120,11 @@ impl Metrics {
     /// # Cancel safety
     /// Strict.
     pub async fn until(&self, name: &str, labels: &[(&str, &str)], expected: f64) {
-        let reached = |all: &Vec<Series>| total(all, name, labels).is_some_and(|value| is_near(value, expected));
+        let reached = |all: &All| {
+            let counts = all.kinds.get(name) == Some(&Value::Counter(0).kind());
+            let is_enough = |value| is_near(value, expected) || (counts && value > expected);
+            total(&all.series, name, labels).is_some_and(is_enough)
+        };
         let patience = Clock::now().patience();
         let mut all = self.0.subscribe();
         if in_time(patience, all.wait_for(reached)).await.is_none() {
@@ -122,7 +135,7 @@ impl Metrics {
 
     fn differs(&self, name: &str, labels: &[(&str, &str)], value: Option<f64>, wanted: &str) -> String {
         let metric = Selector { name, labels };
-        let mut all = self.0.borrow().clone();
+        let mut all = self.0.borrow().series.clone();
         all.sort_by_key(|series| (distance(name, &series.name), series.name.clone(), series.labels.clone()));
         let lines: String = all.iter().map(|series| format!("\n  {series}")).collect();
         let there =
@@ -135,30 +148,31 @@ impl Metrics {
 
     /// Returns the place of a series, which is made if there is none yet.
     fn register(&self, key: &Key, value: Value) -> Recorded {
-        let labels = key.labels().map(|label| (label.key().to_owned(), label.value().to_owned())).collect();
-        let series = Series { name: key.name().to_owned(), labels, value };
-        let mut at = Ok(0);
-        self.0.send_modify(|all| at = add(all, series));
-        match at {
+        let mut place = Ok(0);
+        self.0.send_modify(|all| place = all.place(key, value));
+        match place {
             Ok(at) => Recorded { metrics: self.clone(), at },
             Err(conflict) => panic!("{conflict}"),
         }
     }
 }
 
-/// Finds the place of a series; the error tells of another kind under its name.
-fn add(all: &mut Vec<Series>, series: Series) -> Result<usize, String> {
-    let Series { name, labels, value } = &series;
-    if let Some(other) = all.iter().find(|other| other.name == *name && other.value.kind() != value.kind()) {
-        let (kind, before) = (value.kind(), other.value.kind());
-        return Err(format!("the metric `{name}` is registered as a {kind}, and was as a {before} before"));
-    }
-    match all.iter().position(|other| other.name == *name && other.labels == *labels) {
-        Some(at) => Ok(at),
-        None => {
-            all.push(series);
-            Ok(all.len() - 1)
+impl All {
+    /// Finds the place of a series; the error tells of another kind under its name.
+    fn place(&mut self, key: &Key, value: Value) -> Result<usize, String> {
+        let kind = value.kind();
+        let before = *self.kinds.entry(key.name().to_owned()).or_insert(kind);
+        if before != kind {
+            let name = key.name();
+            return Err(format!("the metric `{name}` is registered as a {kind}, and was as a {before} before"));
         }
+        let next = self.series.len();
+        let place = *self.places.entry(key.clone()).or_insert(next);
+        if place == next {
+            let labels = key.labels().map(|label| (label.key().to_owned(), label.value().to_owned())).collect();
+            self.series.push(Series { name: key.name().to_owned(), labels, value });
+        }
+        Ok(place)
     }
 }
 
@@ -264,7 +278,7 @@ struct Recorded {
 
 impl Recorded {
     fn change(&self, change: impl FnOnce(&mut Value)) {
-        self.metrics.0.send_modify(|all| change(&mut all[self.at].value));
+        self.metrics.0.send_modify(|all| change(&mut all.series[self.at].value));
     }
 
     fn change_gauge(&self, change: impl FnOnce(f64) -> f64) {

@@ -7,11 +7,14 @@ use tokio::{sync::watch, time::Instant};
 
 use crate::clock::{Clock, in_time};
 
+/// The path of the app itself.
+const APP: &str = "/";
+
 /// Records every change of phase, of every service and of the app.
 ///
 /// A [`TestApp`](crate::TestApp) has one ([`TestApp::phases`](crate::TestApp::phases)); for an app that runs otherwise,
 /// add one with [`App::observe`](misc_core::App::observe). Clones share the list. A line of it reads `db ready`, or
-/// `group/db ready` inside a group, or `app ready` for the app itself, whose path is empty.
+/// `group/db ready` inside a group, or `/ ready` for the app itself, whose path is `/` here: no service has this one.
 ///
 /// # Examples
 /// ```
@@ -23,7 +26,7 @@ use crate::clock::{Clock, in_time};
 /// let phases = Phases::new();
 /// let import = async |_: Context| Ok(());
 /// App::new("job").service("import", import).observe(phases.clone()).without_signals().run().await?;
-/// phases.assert_order(["import starting", "import ready", "app ready", "app stopped"]);
+/// phases.assert_order(["import starting", "import ready", "/ ready", "/ stopped"]);
 /// # Ok(()) }
 /// ```
 #[derive(Debug, Clone)]
@@ -53,7 +56,7 @@ impl Phases {
         self.seen.borrow().iter().map(Seen::line).collect()
     }
 
-    /// Returns the phases that one service entered, in order; those of the app itself for `""`.
+    /// Returns the phases that one service entered, in order; those of the app itself for `"/"`.
     #[must_use]
     pub fn of(&self, path: &str) -> Vec<Phase> {
         self.seen.borrow().iter().filter(|seen| seen.path == path).map(|seen| seen.phase).collect()
@@ -63,7 +66,7 @@ impl Phases {
     #[must_use]
     pub fn entered(&self, phase: Phase) -> Vec<String> {
         let seen = self.seen.borrow();
-        let services = seen.iter().filter(|seen| seen.phase == phase && !seen.path.is_empty());
+        let services = seen.iter().filter(|seen| seen.phase == phase && seen.path != APP);
         services.map(|seen| seen.path.clone()).collect()
     }
 
@@ -80,17 +83,13 @@ impl Phases {
     /// When one is missing, or came earlier: with the whole list.
     #[track_caller]
     pub fn assert_order<'a>(&self, lines: impl AsRef<[&'a str]>) {
-        let all = self.lines();
-        let mut rest = all.iter();
-        let mut before = None;
-        for wanted in lines.as_ref() {
-            let found = rest.any(|line| line == wanted);
-            assert!(found, "{}\n{}", out_of_order(wanted, before, &all), self.history());
-            before = Some(wanted);
-        }
+        let missing = out_of_order(&self.seen.borrow(), lines.as_ref());
+        assert!(missing.is_none(), "{}\n{}", missing.unwrap_or_default(), self.history());
     }
 
     /// Waits for a change, such as `"db ready"`, unless it has happened already.
+    ///
+    /// Once is enough: after a restart use [`until_order`](Self::until_order).
     ///
     /// # Panics
     /// When it has not happened after 10 s, or an hour of a paused clock: with the whole list.
@@ -98,11 +97,27 @@ impl Phases {
     /// # Cancel safety
     /// Strict.
     pub async fn until(&self, line: &str) {
+        self.until_order([line]).await;
+    }
+
+    /// Waits until these changes have happened in this order, with or without others in between.
+    ///
+    /// So `["db restarting", "db ready"]` waits until a service is ready again.
+    ///
+    /// # Panics
+    /// As [`until`](Self::until).
+    ///
+    /// # Cancel safety
+    /// Strict.
+    pub async fn until_order<'a>(&self, lines: impl AsRef<[&'a str]>) {
+        let lines = lines.as_ref();
         let mut seen = self.seen.subscribe();
-        let happened = seen.wait_for(|seen| seen.iter().any(|seen| seen.line() == line));
         let patience = Clock::now().patience();
-        let in_time = in_time(patience, happened).await.is_some();
-        assert!(in_time, "`{line}` did not happen within {patience:?}\n{}", self.history());
+        let happened = in_time(patience, seen.wait_for(|seen| out_of_order(seen, lines).is_none())).await.is_some();
+        if !happened {
+            let missing = out_of_order(&self.seen.borrow(), lines).unwrap_or_default();
+            panic!("{missing} within {patience:?}\n{}", self.history());
+        }
     }
 
     /// Renders the list, with times, to be read after a failure.
@@ -126,7 +141,7 @@ impl Lifecycle for Phases {
     fn on_transition(&self, change: &Transition) {
         let seen = Seen {
             at: self.since.elapsed(),
-            path: change.service().unwrap_or_default().to_owned(),
+            path: change.service().unwrap_or(APP).to_owned(),
             phase: change.to(),
             error: change.error().map(ToString::to_string),
         };
@@ -136,16 +151,19 @@ impl Lifecycle for Phases {
 
 impl Seen {
     fn line(&self) -> String {
-        let name = if self.path.is_empty() { "app" } else { &self.path };
-        format!("{name} {}", self.phase)
+        format!("{} {}", self.path, self.phase)
     }
 }
 
-fn out_of_order(wanted: &str, before: Option<&&str>, all: &[String]) -> String {
-    match before {
-        Some(before) if all.iter().any(|line| line == wanted) => {
-            format!("`{wanted}` did not come after `{before}`")
-        }
-        _ => format!("`{wanted}` did not happen"),
-    }
+/// Says which of the wanted lines is the first that did not come, or came too early; `None` when all came in order.
+fn out_of_order(seen: &[Seen], wanted: &[&str]) -> Option<String> {
+    let all: Vec<_> = seen.iter().map(Seen::line).collect();
+    let mut rest = all.iter();
+    let missing = wanted.iter().position(|wanted| !rest.any(|line| line == wanted))?;
+    let line = wanted[missing];
+    let came_before = missing.checked_sub(1).filter(|_| all.iter().any(|other| other == line));
+    Some(match came_before {
+        Some(before) => format!("`{line}` did not come after `{}`", wanted[before]),
+        None => format!("`{line}` did not happen"),
+    })
 }

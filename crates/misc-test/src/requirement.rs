@@ -2,7 +2,7 @@
 
 use std::{
     env,
-    fs::OpenOptions,
+    fs::{Metadata, OpenOptions},
     io::Write as _,
     net::{SocketAddr, TcpStream, ToSocketAddrs as _},
     path::Path,
@@ -85,7 +85,8 @@ pub fn skip(missing: Missing, why: &str) {
 #[track_caller]
 pub fn tool(name: &str) -> bool {
     let paths = env::var_os("PATH").unwrap_or_default();
-    let found = env::split_paths(&paths).any(|dir| is_program(&dir.join(name)));
+    let names = [name.to_owned(), format!("{name}{}", env::consts::EXE_SUFFIX)];
+    let found = env::split_paths(&paths).any(|dir| names.iter().any(|name| is_program(&dir.join(name))));
     if !found {
         skip(Missing::Tool, &format!("no `{name}` on the PATH"));
     }
@@ -94,11 +95,11 @@ pub fn tool(name: &str) -> bool {
 
 /// Returns where a server is; if there is none, the test is skipped.
 ///
-/// That is the value of the variable, if it is set; else `default`, a `host:port` or a URL with one, if somebody accepts
-/// connections there.
+/// That is the value of the variable, if it is set to anything; else `default`, a `host:port` or a URL with one, if
+/// somebody accepts connections there.
 ///
 /// # Panics
-/// As [`skip`].
+/// As [`skip`]; and when `default` has no port.
 ///
 /// # Examples
 /// ```
@@ -114,10 +115,12 @@ pub fn tool(name: &str) -> bool {
 #[must_use = "the test returns when there is no server"]
 #[track_caller]
 pub fn server(variable: &str, default: &str) -> Option<String> {
-    if let Ok(value) = env::var(variable) {
+    if let Some(value) = env::var(variable).ok().filter(|value| !value.is_empty()) {
         return Some(value);
     }
     let address = host_and_port(default);
+    let has_port = address.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+    assert!(has_port, "`{default}` has no port to look for a server at: write `host:port`, or a URL with one");
     if accepts(address) {
         return Some(default.to_owned());
     }
@@ -148,7 +151,19 @@ fn test_name() -> String {
 }
 
 fn is_program(path: &Path) -> bool {
-    path.is_file() || path.with_extension(env::consts::EXE_EXTENSION).is_file()
+    path.metadata().is_ok_and(|file| file.is_file() && may_be_run(&file))
+}
+
+#[cfg(unix)]
+fn may_be_run(file: &Metadata) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    file.permissions().mode() & 0o111 != 0
+}
+
+#[cfg(not(unix))]
+fn may_be_run(_: &Metadata) -> bool {
+    true
 }
 
 /// Finds `host:port` in a URL.

@@ -16,7 +16,7 @@ const PIECE: usize = 16 * 1024;
 /// More than any test waits, and less than a clock can add.
 const YEAR: Duration = Duration::from_secs(60 * 60 * 24 * 365);
 
-/// Carries both directions to their ends.
+/// Carries both directions to their ends; `before` was when the connection came.
 ///
 /// # Errors
 /// That of the side that failed first, such as a reset.
@@ -24,11 +24,12 @@ pub(super) async fn relay(
     client: &mut TcpStream,
     upstream: &mut TcpStream,
     weather: &watch::Receiver<Weather>,
+    before: Weather,
 ) -> io::Result<()> {
     let (from_client, to_client) = client.split();
     let (from_upstream, to_upstream) = upstream.split();
     let there = pump(from_client, to_upstream, weather.clone());
-    let back = answers(from_upstream, to_client, weather.clone());
+    let back = answers(from_upstream, to_client, weather.clone(), before);
     tokio::try_join!(there, back).map(|_| ())
 }
 
@@ -37,12 +38,12 @@ async fn answers(
     mut upstream: ReadHalf<'_>,
     mut client: WriteHalf<'_>,
     mut weather: watch::Receiver<Weather>,
+    before: Weather,
 ) -> io::Result<()> {
-    let before = weather.borrow().half_closes;
     let all = pump(&mut upstream, &mut client, weather.clone());
     tokio::select! {
         biased;
-        _ = weather.wait_for(|weather| weather.half_closes != before) => {}
+        _ = weather.wait_for(|weather| weather.half_closes != before.half_closes) => {}
         ended = all => return ended,
     }
     client.shutdown().await?;

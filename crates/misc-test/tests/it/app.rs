@@ -2,7 +2,7 @@
 
 use std::io::ErrorKind;
 
-use misc_core::{App, Context, Phase, Restart, resource, spec};
+use misc_core::{Address, App, BoxError, Context, Listener, Phase, Restart, Service, factory, resource, spec};
 use misc_test::{MemorySockets, TestApp};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -26,7 +26,7 @@ async fn a_server_runs_in_memory_on_a_paused_clock() {
     let closes_late = async |ctx: Context| {
         let mut incoming = ctx.listen(&"0.0.0.0:80".into()).await?;
         ctx.ready();
-        let (handshake, _) = misc_core::Listener::accept(&mut incoming).await?;
+        let (handshake, _) = incoming.accept().await?;
         let _stream = handshake.await?;
         sleep(secs(3000)).await;
         Ok(())
@@ -81,6 +81,53 @@ async fn a_port_that_two_services_want_is_refused_to_the_second() {
     let app = App::new("shop").service("one", echo("127.0.0.1:80")).service("two", echo("127.0.0.1:80"));
     let ended = TestApp::launch(app).ended().await;
     check_says(ended.report(), &["service `two` cannot listen on 127.0.0.1:80", "in use"]);
+}
+
+#[tokio::test]
+async fn addresses_that_overlap_are_refused_as_in_production() {
+    for (first, second) in [("0.0.0.0:80", "127.0.0.1:80"), ("127.0.0.1:80", "0.0.0.0:80"), ("[::]:80", "127.0.0.1:80")]
+    {
+        let app = App::new("shop").service("one", echo(first)).service("two", echo(second));
+        let ended = TestApp::launch(app).ended().await;
+        check_says(ended.report(), &[&format!("service `two` cannot listen on {second}"), "in use"]);
+    }
+}
+
+#[tokio::test]
+async fn addresses_that_do_not_overlap_are_both_there() {
+    let app = App::new("shop").service("one", echo("127.0.0.1:80")).service("two", echo("127.0.0.2:80"));
+    let app = TestApp::start(app).await;
+    assert_ne!(app.address("one").await, app.address("two").await);
+    app.stop().await.assert_ok();
+}
+
+#[tokio::test]
+async fn an_address_in_use_is_told_with_the_real_one() {
+    let app = TestApp::start(App::new("shop").service("one", echo("127.0.0.1:80"))).await;
+    let real = app.address("one").await;
+    let error = app.handle().start("two", echo("127.0.0.1:80")).await.unwrap_err();
+    check_says(
+        &misc_core::Report::from(error),
+        &["service `two` cannot listen on 127.0.0.1:80", &format!("127.0.0.1:80 is {real} in this test")],
+    );
+    app.stop().await.assert_ok();
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn the_port_of_a_service_that_is_stopped_stays_its_own() {
+    let app = App::new("shop").service("idle", idle).service("echo", factory(|| echo("127.0.0.1:80")));
+    let app = TestApp::start(app).await;
+    let address = app.address("echo").await;
+    app.handle().stop("echo").await.unwrap();
+    // Others ask for a port of the system's choice, and are given all there are.
+    for _ in 0..100 {
+        let others: Vec<_> = (0..500).map_while(|_| std::net::TcpListener::bind("127.0.0.1:0").ok()).collect();
+        assert!(others.iter().all(|other| other.local_addr().unwrap() != address), "it was stolen");
+    }
+    app.handle().restart("echo").await.unwrap();
+    assert_eq!(app.address("echo").await, address);
+    app.stop().await.assert_ok();
 }
 
 #[tokio::test]
@@ -222,6 +269,26 @@ async fn names_who_blocks_its_thread_where_there_are_others() {
     drop(let_go);
 }
 
+/// Blocks its thread for a moment when it shall stop, and comes back.
+async fn blocks_for_a_moment(ctx: Context) -> Result<(), BoxError> {
+    idle(ctx).await?;
+    let (_open, never_sent) = std::sync::mpsc::channel::<()>();
+    never_sent.recv_timeout(millis(300)).expect_err("nobody sends");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn who_has_blocked_the_only_worker_for_too_long_fails_the_test_afterwards() {
+    let app = TestApp::service(blocks_for_a_moment).await.patience(millis(100));
+    check_says(&panic_of(app.stop()).await, &["had not ended within 100ms", "service stopped"]);
+}
+
+#[tokio::test]
+async fn who_has_blocked_the_thread_of_the_test_for_too_long_fails_the_test_afterwards() {
+    let app = TestApp::service(blocks_for_a_moment).await.patience(millis(100));
+    check_says(&panic_of(app.stop()).await, &["had not ended within 100ms", "service stopped"]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn on_a_paused_clock_the_stop_bound_of_the_app_names_who_ignores_stopping() {
     let ended = TestApp::service(stuck).await.stop().await;
@@ -269,6 +336,63 @@ async fn who_listens_nowhere_cannot_be_connected_to() {
     let app = TestApp::start(App::new("shop").service("idle", idle)).await.patience(millis(50));
     check_says(&panic_of(app.connect("idle")).await, &["did not listen with `idle` within 50ms", "idle: ready"]);
     check_says(&panic_of(app.connect("nobody")).await, &["`nobody`", "idle"]);
+    app.stop().await.assert_ok();
+}
+
+/// Listens on two addresses, and says to its clients which one it was.
+fn says_where(first: &'static str, second: &'static str) -> impl Service {
+    async move |ctx: Context| {
+        let mut first_one = ctx.listen(&first.into()).await?;
+        let mut second_one = ctx.listen(&second.into()).await?;
+        ctx.ready();
+        loop {
+            let (handshake, says) = tokio::select! {
+                () = ctx.stopping() => return Ok(()),
+                accepted = first_one.accept() => (accepted?.0, first),
+                accepted = second_one.accept() => (accepted?.0, second),
+            };
+            handshake.await?.write_all(says.as_bytes()).await?;
+        }
+    }
+}
+
+/// Checks that both listeners are reached where they were asked for.
+async fn check_both_are_reached(first: &'static str, second: &'static str) {
+    let app = TestApp::service(says_where(first, second)).await;
+    let published = app.handle().status().children[0].addresses.clone();
+    for (address, wanted) in [first, second].map(Address::from).iter().chain(&published).zip([first, second].repeat(2))
+    {
+        let mut said = String::new();
+        app.connect_to(address).await.read_to_string(&mut said).await.expect("it is told");
+        assert_eq!(said, wanted);
+    }
+    app.stop().await.assert_clean().await;
+}
+
+#[tokio::test]
+async fn every_listener_is_reached_by_the_address_that_was_asked_for() {
+    check_both_are_reached("0.0.0.0:80", "127.0.0.1:81").await;
+    check_both_are_reached("localhost:80", "[::1]:81").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_listener_is_reached_in_memory_by_the_address_that_was_asked_for() {
+    check_both_are_reached("0.0.0.0:80", "127.0.0.1:81").await;
+    check_both_are_reached("unix:/nowhere/one", "unix:/nowhere/two").await;
+}
+
+#[tokio::test]
+async fn an_address_that_nobody_asked_for_is_not_reached_even_if_somebody_else_is_there() {
+    let elsewhere = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let app = TestApp::service(echo("127.0.0.1:80")).await;
+    let text = panic_of(app.connect_to(&elsewhere.local_addr().unwrap().into())).await;
+    check_says(
+        &text,
+        &[
+            "cannot connect to 127.0.0.1:",
+            "no service has asked for this address; those that were asked for: 127.0.0.1:80",
+        ],
+    );
     app.stop().await.assert_ok();
 }
 

@@ -1,12 +1,17 @@
 //! The fault proxy, between a client and an echo.
 
-use std::{io::ErrorKind, sync::mpsc, time::Duration};
+use std::{
+    io::{self, ErrorKind},
+    sync::mpsc,
+    time::Duration,
+};
 
 use misc_core::{App, Context, Listener, Service};
 use misc_test::{FaultProxy, Faults, TestApp};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
+    runtime::Handle,
     time::{Instant, timeout},
 };
 
@@ -58,7 +63,7 @@ async fn without_faults_everything_passes() {
     written.unwrap();
     read.unwrap();
     assert!(got == sent, "{} bytes came back", got.len());
-    faults.until_connections(0).await;
+    faults.until_idle().await;
     app.stop().await.assert_clean().await;
 }
 
@@ -147,7 +152,7 @@ async fn a_cut_resets_the_client_and_the_upstream() {
     check_reset(&mut client).await;
     app.phases().until("upstream stopped").await;
     assert_eq!(told.try_recv().unwrap(), Err(ErrorKind::ConnectionReset));
-    faults.until_connections(0).await;
+    faults.until_idle().await;
     app.stop().await.assert_clean().await;
 }
 
@@ -159,6 +164,69 @@ async fn connections_after_a_cut_are_whole() {
     faults.cut();
     check_reset(&mut before).await;
     check_echo(&mut connect(&faults).await).await;
+    app.stop().await.assert_clean().await;
+}
+
+/// Lets faults happen as soon as the connection is counted, over and over; none may be lost.
+async fn check_none_is_lost(happens: impl Fn(&Faults), ended: impl Fn(io::Result<usize>) -> bool) {
+    let (app, faults) = start().await;
+    for _ in 0..200 {
+        let mut client = connect(&faults).await;
+        faults.until_connections(1).await;
+        happens(&faults);
+        let read = in_time(client.read(&mut [0])).await;
+        assert!(ended(read), "it ends otherwise");
+        drop(client);
+        faults.until_idle().await;
+    }
+    app.stop().await.assert_clean().await;
+}
+
+async fn check_no_cut_is_lost() {
+    let reset = |read: io::Result<usize>| read.is_err_and(|error| error.kind() == ErrorKind::ConnectionReset);
+    check_none_is_lost(Faults::cut, reset).await;
+}
+
+async fn check_no_half_close_is_lost() {
+    check_none_is_lost(Faults::half_close, |read| read.is_ok_and(|count| count == 0)).await;
+}
+
+#[tokio::test]
+async fn a_counted_connection_is_cut() {
+    check_no_cut_is_lost().await;
+}
+
+#[tokio::test]
+async fn a_counted_connection_is_cut_by_a_spawned_task() {
+    Handle::current().spawn(check_no_cut_is_lost()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_counted_connection_is_cut_on_several_threads() {
+    Handle::current().spawn(check_no_cut_is_lost()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_counted_connection_is_half_closed() {
+    check_no_half_close_is_lost().await;
+}
+
+#[tokio::test]
+async fn a_counted_connection_is_half_closed_by_a_spawned_task() {
+    Handle::current().spawn(check_no_half_close_is_lost()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_counted_connection_is_half_closed_on_several_threads() {
+    Handle::current().spawn(check_no_half_close_is_lost()).await.unwrap();
+}
+
+#[tokio::test]
+async fn more_connections_than_are_waited_for_are_enough() {
+    let (app, faults) = start().await;
+    let _open = [connect(&faults).await, connect(&faults).await];
+    faults.until_connections(2).await;
+    faults.until_connections(1).await;
     app.stop().await.assert_clean().await;
 }
 
@@ -286,6 +354,22 @@ async fn connections_that_do_not_come_fail_the_test() {
     let text = panic_of(faults.until_connections(1)).await;
     check_says(&text, &["has 0 open connections after 3600s, not 1"]);
     drop(app);
+}
+
+#[tokio::test]
+async fn connections_that_do_not_end_fail_the_test() {
+    let (app, faults) = start().await;
+    let _open = connect(&faults).await;
+    faults.until_connections(1).await;
+    tokio::time::pause();
+    check_says(&panic_of(faults.until_idle()).await, &["has 1 open connections after 3600s, not none"]);
+    drop(app);
+}
+
+#[tokio::test]
+async fn to_wait_for_no_connection_is_a_mistake() {
+    let (_proxy, faults) = FaultProxy::new("127.0.0.1:1");
+    check_says(&panic_of(faults.until_connections(0)).await, &["use `until_idle`"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -123,6 +123,13 @@ fn nothing_is_captured_any_more_after_its_end() {
     outer.assert_not_logged("inner");
 }
 
+#[test]
+fn captures_that_end_out_of_order_are_a_mistake() {
+    let outer = Logs::capture();
+    let _inner = Logs::capture();
+    check_says(&panic_in(|| drop(outer)), &["captured later", "still there"]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn several_threads_cannot_be_captured() {
     check_says(&panic_in(Logs::capture), &["logs are captured on one thread", "`#[tokio::test]`"]);

@@ -3,7 +3,9 @@
 use misc_core::{App, Context};
 use misc_test::{Metrics, TestApp};
 
-use crate::support::{check_says, idle, panic_in, panic_of};
+use tokio::time::Instant;
+
+use crate::support::{check_says, idle, panic_in, panic_of, secs};
 
 /// Returns some metrics of each kind.
 fn some() -> Metrics {
@@ -103,7 +105,7 @@ async fn a_value_is_waited_for() {
         let jobs = ctx.meter().counter("jobs_total", "Jobs.");
         ctx.ready();
         for _ in 0..3 {
-            tokio::time::sleep(crate::support::secs(60)).await;
+            tokio::time::sleep(secs(60)).await;
             jobs.increment(1);
         }
         Ok(())
@@ -113,4 +115,32 @@ async fn a_value_is_waited_for() {
     app.ended().await.assert_ok();
     let text = panic_of(metrics.until("jobs_total", &[], 4.0)).await;
     check_says(&text, &["`jobs_total` is 3, and did not become 4 within 3600s"]);
+}
+
+#[tokio::test]
+async fn a_counter_that_has_gone_past_the_value_was_waited_for() {
+    let metrics = some();
+    metrics.until("jobs_total", &[("queue", "mail")], 2.0).await;
+    metrics.until("jobs_total", &[], 13.5).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gauge_is_waited_for_until_it_has_exactly_the_value() {
+    let metrics = some();
+    let text = panic_of(metrics.until("connections", &[], 2.0)).await;
+    check_says(&text, &["`connections` is 2.5, and did not become 2 within 3600s"]);
+    metrics.until("connections", &[], 2.5).await;
+}
+
+#[test]
+fn a_series_is_found_without_a_look_at_all_others() {
+    let metrics = Metrics::new();
+    let meter = metrics.meter();
+    let began = Instant::now();
+    for at in 0..50_000 {
+        meter.label("at", at.to_string()).counter("jobs_total", "Jobs.").increment(1);
+    }
+    // Half a second; and minutes, if each had to be compared with all before it.
+    assert!(began.elapsed() < secs(15), "{:?}", began.elapsed());
+    metrics.assert_metric("jobs_total", &[], 50_000.0);
 }

@@ -31,22 +31,22 @@ async fn two_services() -> Phases {
 async fn lists_every_change_in_order() {
     let phases = two_services().await;
     let lines = [
-        "app starting",
+        "/ starting",
         "db starting",
         "db ready",
         "web starting",
         "web ready",
-        "app ready",
-        "app stopping",
+        "/ ready",
+        "/ stopping",
         "web stopping",
         "web stopped",
         "db stopping",
         "db stopped",
-        "app stopped",
+        "/ stopped",
     ];
     assert_eq!(phases.lines(), lines);
     assert_eq!(phases.of("db"), [Phase::Starting, Phase::Ready, Phase::Stopping, Phase::Stopped]);
-    assert_eq!(phases.of(""), [Phase::Starting, Phase::Ready, Phase::Stopping, Phase::Stopped]);
+    assert_eq!(phases.of("/"), [Phase::Starting, Phase::Ready, Phase::Stopping, Phase::Stopped]);
     assert_eq!(phases.entered(Phase::Ready), ["db", "web"]);
 }
 
@@ -58,10 +58,10 @@ async fn services_in_groups_go_by_their_path() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_service_and_its_app_of_one_name_are_told_apart() {
-    let app = TestApp::start(App::new("shop").service("shop", idle)).await;
+async fn an_app_is_told_apart_from_a_service_of_any_name() {
+    let app = TestApp::start(App::new("shop").service("app", idle).service("shop", idle)).await;
     let ended = app.stop().await;
-    ended.phases().assert_order(["shop ready", "app ready", "shop stopped", "app stopped"]);
+    ended.phases().assert_order(["app ready", "shop ready", "/ ready", "shop stopped", "app stopped", "/ stopped"]);
     assert_eq!(ended.phases().of("shop").len(), 4);
 }
 
@@ -94,9 +94,23 @@ async fn a_change_is_waited_for() {
     let app = TestApp::start(App::new("shop").service("db", fails_once())).await;
     let phases = app.phases();
     phases.until("db restarting").await;
-    phases.until("app ready").await;
+    phases.until("/ ready").await;
     let text = panic_of(phases.until("db waiting")).await;
     check_says(&text, &["`db waiting` did not happen within 3600s", "db restarting: boom"]);
+    app.stop().await.assert_ok();
+}
+
+#[tokio::test(start_paused = true)]
+async fn changes_in_an_order_are_waited_for() {
+    let app = TestApp::start(App::new("shop").service("db", fails_once())).await;
+    let phases = app.phases();
+    phases.until("db ready").await;
+    assert_eq!(phases.of("db"), [Phase::Starting, Phase::Ready], "once was enough");
+    phases.until_order(["db restarting", "db ready"]).await;
+    assert_eq!(phases.of("db").last(), Some(&Phase::Ready));
+    assert_eq!(phases.times("db", Phase::Ready).len(), 2);
+    let text = panic_of(phases.until_order(["db restarting", "db ready", "db restarting"])).await;
+    check_says(&text, &["`db restarting` did not come after `db ready` within 3600s", "db restarting: boom"]);
     app.stop().await.assert_ok();
 }
 
@@ -105,5 +119,5 @@ async fn an_app_that_runs_otherwise_is_watched() {
     let phases = Phases::new();
     let app = App::new("job").service("import", async |_: Context| Ok(())).observe(phases.clone());
     app.without_signals().run().await.unwrap();
-    phases.assert_order(["import starting", "import ready", "import stopped", "app stopped"]);
+    phases.assert_order(["import starting", "import ready", "import stopped", "/ stopped"]);
 }

@@ -121,6 +121,59 @@ fn a_server_is_where_the_variable_says_or_where_it_usually_is() {
 }
 
 #[test]
+fn subject_with_a_server_that_has_no_port() {
+    if is_subject() {
+        assert_eq!(server("MISC_TEST_URL", "redis://127.0.0.1"), None);
+    }
+}
+
+#[test]
+fn a_usual_server_without_a_port_is_a_mistake() {
+    check_fails("subject_with_a_server_that_has_no_port", &[], "`redis://127.0.0.1` has no port");
+}
+
+#[test]
+fn subject_with_an_empty_variable() {
+    if is_subject() {
+        assert_eq!(server("MISC_TEST_URL", "127.0.0.1:1"), None);
+    }
+}
+
+#[test]
+fn an_empty_variable_is_not_set() {
+    let line = "skipped: shop::requirement::subject_with_an_empty_variable: nobody listens on 127.0.0.1:1, and \
+                MISC_TEST_URL is not set\n";
+    check_passes("subject_with_an_empty_variable", &[("MISC_TEST_URL", "")], line);
+}
+
+#[cfg(unix)]
+#[test]
+fn subject_with_tools_of_its_own() {
+    if is_subject() {
+        assert!(tool("python3"), "it is there");
+        assert!(!tool("python3.11"), "another version is there");
+        assert!(!tool("notes"), "it cannot be run");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_tool_is_a_program_of_exactly_that_name() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("tools-{}", std::process::id()));
+    fs::create_dir_all(&dir).unwrap();
+    for (name, mode) in [("python3", 0o755), ("notes", 0o644)] {
+        fs::write(dir.join(name), "").unwrap();
+        fs::set_permissions(dir.join(name), fs::Permissions::from_mode(mode)).unwrap();
+    }
+    let test = "skipped: shop::requirement::subject_with_tools_of_its_own: no";
+    let lines = format!("{test} `python3.11` on the PATH\n{test} `notes` on the PATH\n");
+    check_passes("subject_with_tools_of_its_own", &[("PATH", dir.to_str().unwrap())], &lines);
+    fs::remove_dir_all(dir).unwrap();
+}
+
+#[test]
 fn a_tool_that_is_there_is_found() {
     let runs = Command::new("rustc").arg("-V").output().is_ok();
     assert!(!runs || tool("rustc"), "it was just run");

@@ -81,3 +81,30 @@ async fn a_signal_after_a_stop_was_asked_for_by_a_handle_is_the_first() {
     app.signal(Signal::Terminate);
     assert_eq!(app.ended().await.exit_code(), 70, "it is late, and was not ended at once");
 }
+
+/// Tells that it was dropped.
+struct Flag(Arc<AtomicBool>);
+
+impl Drop for Flag {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn services_and_kept_values_are_dropped_when_an_app_was_ended_at_once() {
+    for _ in 0..200 {
+        let [inside, kept] = [(); 2].map(|()| Arc::new(AtomicBool::new(false)));
+        let held = Flag(Arc::clone(&inside));
+        let app = App::new("shop").keep(Flag(Arc::clone(&kept))).service("stuck", async move |ctx: Context| {
+            let _held = held;
+            stuck(ctx).await
+        });
+        let app = TestApp::start(app).await;
+        app.signal(Signal::Terminate);
+        app.signal(Signal::Terminate);
+        assert_eq!(app.ended().await.exit_code(), 143);
+        assert!(inside.load(Ordering::SeqCst), "what a service holds");
+        assert!(kept.load(Ordering::SeqCst), "what the app has kept");
+    }
+}
