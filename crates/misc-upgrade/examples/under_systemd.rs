@@ -13,8 +13,9 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
 fn main() -> ExitCode {
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).init();
-    // One worker is enough here, and shows what the watchdog sees when it is blocked.
-    Runtime::new().workers(1).main(async || {
+    // One worker is enough here, and shows what the watchdog sees when all are blocked.
+    let workers = std::env::args().nth(2).and_then(|workers| workers.parse().ok()).unwrap_or(1);
+    Runtime::new().workers(workers).main(async || {
         let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8080".to_owned());
         Ok(App::new("greeter")
             .with(Notify::from_env()?)

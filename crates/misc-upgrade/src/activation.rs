@@ -3,13 +3,15 @@
 #[cfg(unix)]
 mod environment;
 #[cfg(unix)]
+mod held;
+#[cfg(unix)]
 mod inherited;
 
 #[cfg(unix)]
 use std::os::fd::OwnedFd;
 use std::{io, sync::Arc};
 
-use misc_core::{App, Bind, Phase, Plugin, Request, Socket, Sockets, Transition};
+use misc_core::{App, Bind, Lifecycle, Phase, Plugin, Request, Socket, Sockets, Transition};
 use tracing::{info, warn};
 
 #[cfg(unix)]
@@ -23,19 +25,25 @@ use crate::error::Unusable;
 /// systemd opens the sockets of a `.socket` unit once and keeps them, so connections wait in their queues while the
 /// service restarts, and none is refused. Services need not know: `Context::listen` and `Context::bind_udp` get
 ///
-/// 1. the socket whose name (`FileDescriptorName=`) is the path of the service, `http` or `group/http`, or the last part
-///    of it. Its address may be another than the configured one: the unit decides. Of several with one name it is the
-///    one with the address that is asked for, else the first that nobody has taken;
-/// 2. else the one with the address that is asked for;
+/// 1. the socket with the address that is asked for: one whose name (`FileDescriptorName=`) is the whole path of the
+///    service, `http` or `group/http`, before any other;
+/// 2. else the only socket of that name, for then the unit decides the address, which a warning tells if it is another
+///    one; or any of that name, when port 0 is asked for;
 /// 3. else a socket that is bound now, by [`Bind`].
 ///
-/// A line in the log says for each socket which it was. A service that asks again for the same address, as after a
-/// restart inside of the process, gets the same socket again, with whoever has been waiting in its queue. When the app
-/// is ready, a warning names the sockets that nobody has taken.
+/// A line in the log says for each socket which it was. A service that has got one by its name alone must not ask for a
+/// second address which was not passed: nobody could tell which of the two was meant for the public. It fails, and the
+/// cure is a unit with a socket for each address of the service.
+///
+/// A socket belongs to one run of a service. After that anybody may take it, so a service that was restarted gets it
+/// again, with whoever has been waiting in its queue. When the app is ready, a warning names the sockets that nobody has
+/// taken.
 ///
 /// TCP and Unix listeners and UDP sockets can be passed. They do not leak into children. Take them early, before
 /// anything that resolves names: reading them removes `LISTEN_PID` and `LISTEN_FDS` from the environment, which C code
 /// in other threads must not read meanwhile.
+///
+/// `misc_test::TestApp` moves all sockets, and so takes the place of this one, unless the app is launched as it is.
 ///
 /// # Examples
 /// ```
@@ -49,9 +57,7 @@ use crate::error::Unusable;
 /// ```
 #[derive(Debug, Clone)]
 #[must_use = "install it: `App::with`"]
-pub struct Activation {
-    inherited: Arc<Inherited>,
-}
+pub struct Activation(Passed);
 
 impl Activation {
     /// Takes the sockets that were passed to this process; none, if `LISTEN_PID` does not name it.
@@ -61,7 +67,7 @@ impl Activation {
     /// # Errors
     /// [`Unusable`] when a variable makes no sense, or a descriptor is no socket that a service can listen on.
     pub fn from_env() -> Result<Self, Unusable> {
-        Ok(Self { inherited: Arc::new(Inherited::from_env()?) })
+        Ok(Self(Passed(Arc::new(Inherited::from_env()?))))
     }
 
     /// Hands out these sockets, by name.
@@ -85,11 +91,23 @@ impl Activation {
         descriptors: impl IntoIterator<Item = (N, OwnedFd)>,
     ) -> Result<Self, Unusable> {
         let descriptors = descriptors.into_iter().map(|(name, descriptor)| (name.into(), descriptor));
-        Ok(Self { inherited: Arc::new(Inherited::new(descriptors)?) })
+        Ok(Self(Passed(Arc::new(Inherited::new(descriptors)?))))
     }
+}
 
+impl Plugin for Activation {
+    fn install(self, app: App) -> App {
+        app.sockets(self.0.clone()).observe(self.0)
+    }
+}
+
+/// What was passed, and follows the services that take it.
+#[derive(Debug, Clone)]
+struct Passed(Arc<Inherited>);
+
+impl Passed {
     fn bind(&self, request: &Request<'_>) -> io::Result<Socket> {
-        let socket = Bind.open(request).map_err(|error| match &*self.inherited.left() {
+        let socket = Bind.open(request).map_err(|error| match &*self.0.left() {
             [] => error,
             left => {
                 let left = left.join(", ");
@@ -103,34 +121,34 @@ impl Activation {
     }
 
     fn warn_of_left(&self) {
-        let sockets = self.inherited.left().join(", ");
+        let sockets = self.0.left().join(", ");
         if !sockets.is_empty() {
             warn!(
                 sockets,
                 "systemd has passed sockets that no service has asked for so far, and connections wait there: set \
-                 FileDescriptorName= to the name of a service, or remove them from the unit"
+                 FileDescriptorName= to the path of a service, or remove them from the unit"
             );
         }
     }
 }
 
-impl Sockets for Activation {
+impl Sockets for Passed {
     fn open(&self, request: &Request<'_>) -> io::Result<Socket> {
-        match self.inherited.take(request)? {
+        match self.0.take(request)? {
             Some(socket) => Ok(socket),
             None => self.bind(request),
         }
     }
 }
 
-impl Plugin for Activation {
-    fn install(self, app: App) -> App {
-        let passed = self.clone();
-        app.sockets(self).observe(move |transition: &Transition| {
-            if transition.service().is_none() && transition.to() == Phase::Ready {
-                passed.warn_of_left();
-            }
-        })
+impl Lifecycle for Passed {
+    fn on_transition(&self, transition: &Transition) {
+        match (transition.service(), transition.to()) {
+            (None, Phase::Ready) => self.warn_of_left(),
+            // Its run goes on.
+            (None, _) | (Some(_), Phase::Ready | Phase::Stopping) => {}
+            (Some(service), _) => self.0.free(service),
+        }
     }
 }
 
@@ -154,6 +172,8 @@ mod none {
         pub(super) fn take(&self, _: &Request<'_>) -> io::Result<Option<Socket>> {
             Ok(None)
         }
+
+        pub(super) fn free(&self, _: &str) {}
 
         pub(super) fn left(&self) -> Vec<String> {
             Vec::new()

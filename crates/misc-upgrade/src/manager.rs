@@ -49,15 +49,17 @@ mod unix {
 
     use rustix::time::{ClockId, clock_gettime};
     use tokio::{sync::Notify, time::sleep};
-    use tracing::error;
+    use tracing::{error, info};
 
     use super::Message;
     use crate::error::Unusable;
 
     /// How many messages wait at most for a manager that does not read.
     const MOST_OWED: usize = 32;
-    /// How long to wait before it is tried again.
+    /// How long to wait before it is tried again, when the manager does not read.
     const PAUSE: Duration = Duration::from_millis(100);
+    /// How long, when it is not there.
+    const LONG_PAUSE: Duration = Duration::from_secs(1);
 
     /// Sends without ever waiting, and in order: what does not get through now is owed, and sent before what follows.
     pub(crate) struct Manager {
@@ -69,6 +71,7 @@ mod unix {
 
     struct Line {
         owed: VecDeque<Message>,
+        /// Nobody was there at the last attempt.
         broken: bool,
     }
 
@@ -93,7 +96,7 @@ mod unix {
             if line.owed.back().is_some_and(|last| last.gives_way) {
                 line.owed.pop_back();
             } else if line.owed.len() == MOST_OWED {
-                line.owed.pop_front();
+                self.lose(line.owed.pop_front());
             }
             line.owed.push_back(message);
             if !self.pay(&mut line) {
@@ -105,8 +108,7 @@ mod unix {
         pub(crate) fn beat(&self, text: &str) {
             let mut line = self.line();
             if self.pay(&mut line) {
-                let result = self.send(text);
-                self.heard(&mut line, result, text, true);
+                self.send(&mut line, text);
             }
         }
 
@@ -114,49 +116,58 @@ mod unix {
         pub(crate) async fn pay_debts(&self) {
             loop {
                 self.stuck.notified().await;
-                while !self.pay(&mut self.line()) {
-                    sleep(PAUSE).await;
+                while let Some(pause) = self.try_to_pay() {
+                    sleep(pause).await;
                 }
             }
         }
 
+        /// Gives up what is still owed, since nobody will try again.
+        pub(crate) fn close(&self) {
+            let mut line = self.line();
+            self.pay(&mut line);
+            self.lose(line.owed.drain(..));
+        }
+
+        /// Sends what is owed; returns how long to wait if something is left.
+        fn try_to_pay(&self) -> Option<Duration> {
+            let mut line = self.line();
+            let paid = self.pay(&mut line);
+            (!paid).then_some(if line.broken { LONG_PAUSE } else { PAUSE })
+        }
+
         /// Sends what is owed; returns whether nothing is left.
         fn pay(&self, line: &mut Line) -> bool {
-            while let Some(Message { text, gives_way }) = line.owed.pop_front() {
-                let result = self.send(&text);
-                if !self.heard(line, result, &text, gives_way) {
-                    line.owed.push_front(Message { text, gives_way });
+            while let Some(message) = line.owed.pop_front() {
+                if !self.send(line, &message.text) {
+                    line.owed.push_front(message);
                     return false;
                 }
             }
             true
         }
 
-        fn send(&self, text: &str) -> io::Result<()> {
-            self.socket.send_to_addr(text.as_bytes(), &self.address).map(drop)
+        /// Returns whether it was sent; that nobody is there is logged once.
+        fn send(&self, line: &mut Line, text: &str) -> bool {
+            let sent = self.socket.send_to_addr(text.as_bytes(), &self.address);
+            let was_broken = line.broken;
+            line.broken = sent.as_ref().is_err_and(|error| !is_full(error));
+            match &sent {
+                Ok(_) if was_broken => info!(socket = ?self.address, "the service manager is told again"),
+                Err(error) if line.broken && !was_broken => error!(
+                    socket = ?self.address, %error,
+                    "the service manager cannot be told; make its socket reachable, or unset NOTIFY_SOCKET"
+                ),
+                _ => {}
+            }
+            sent.is_ok()
         }
 
-        /// Returns whether there is nothing more to do for a message: it was sent, or is lost.
-        ///
-        /// A manager that is not there is told of once, but each time when it misses a change of state.
-        fn heard(&self, line: &mut Line, result: io::Result<()>, text: &str, gives_way: bool) -> bool {
-            let error = match result {
-                Ok(()) => {
-                    line.broken = false;
-                    return true;
-                }
-                Err(error) if is_full(&error) => return false,
-                Err(error) => error,
-            };
-            if !(line.broken && gives_way) {
-                let lost = text.replace('\n', " ");
-                error!(
-                    socket = ?self.address, %error, lost,
-                    "the service manager could not be told; make its socket reachable, or unset NOTIFY_SOCKET"
-                );
+        fn lose(&self, messages: impl IntoIterator<Item = Message>) {
+            for message in messages {
+                let lost = message.text.replace('\n', " ");
+                error!(socket = ?self.address, lost, "the service manager has missed a message: it does not read");
             }
-            line.broken = true;
-            true
         }
 
         fn line(&self) -> MutexGuard<'_, Line> {
@@ -226,6 +237,10 @@ mod none {
         }
 
         pub(crate) fn beat(&self, _text: &str) {
+            match *self {}
+        }
+
+        pub(crate) fn close(&self) {
             match *self {}
         }
 

@@ -2,6 +2,7 @@
 
 mod board;
 mod environment;
+mod nudge;
 mod pulse;
 
 use std::{
@@ -13,6 +14,7 @@ use std::{
 
 use misc_core::{App, Handle, Lifecycle, Phase, Plugin, Reload, Transition};
 use tokio::sync::watch;
+use tracing::error;
 
 use self::{
     board::Board,
@@ -24,7 +26,7 @@ use crate::{
 };
 
 /// Under which name the part that keeps time is registered.
-const SERVICE: &str = "systemd";
+const SERVICE: &str = "systemd-notify";
 
 /// Tells systemd how the app is, by the protocol of `sd_notify(3)`; without `NOTIFY_SOCKET` it does nothing.
 ///
@@ -38,11 +40,15 @@ const SERVICE: &str = "systemd";
 /// | every 5 s from then on | `EXTEND_TIMEOUT_USEC=`, 10 s |
 /// | at half the period of the watchdog, from the start until resources have closed | `WATCHDOG=1` |
 ///
-/// Install it first, on the root app: then its pulse, a resource called `systemd`, is the last to be closed. The pulse
-/// beats on the app's runtime, so that it stops when the runtime is blocked, and systemd restarts the service.
+/// Install it first, on the root app: then its pulse, a resource called `systemd-notify`, is the last to be closed. In a
+/// group it could not tell when the app is ready, and logs an error instead. The pulse counts as a service, so an app
+/// without another one is not refused where systemd is, but runs until it is stopped.
+///
+/// The pulse beats on the app's runtime, so that it stops when all workers are blocked, and systemd restarts the service.
+/// One blocked worker of several does not stop it: long work belongs in `Context::blocking`.
 ///
 /// Nothing here waits for the manager: a message that does not get through stays in line, and is sent before any other.
-/// `READY=1` is lost only where nobody listens, which is logged as an error.
+/// What is in line when the app has ended is lost, as is the oldest of more than 32 messages; each is logged as an error.
 ///
 /// Children inherit the variables. With `NotifyAccess=main` systemd ignores what they say; where it must not, take
 /// `NOTIFY_SOCKET`, `WATCHDOG_USEC` and `WATCHDOG_PID` away from them with `Command::env_remove`.
@@ -187,13 +193,20 @@ impl Lifecycle for Observer {
     fn on_transition(&self, transition: &Transition) {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(app) = told.app.take() {
-            told.board.expect(app.list());
+            let services = app.list();
+            if !services.iter().any(|path| path == SERVICE) {
+                error!("the service manager will not be told that the app is ready: install `Notify` on the root app");
+            }
+            told.board.expect(services);
         }
         told.board.note(transition);
         let entered = transition.service().is_none().then(|| transition.to());
         self.tell(&mut told, entered);
         if let Some(phase) = entered {
             self.phase.send_replace(phase);
+            if phase.is_ended() {
+                self.manager.close();
+            }
         }
     }
 

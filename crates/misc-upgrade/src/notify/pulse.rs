@@ -1,9 +1,9 @@
 //! The part that keeps time: the watchdog's pings, more time for the stop, and what did not get through.
 
 use std::{
-    convert::Infallible,
     fmt,
     future::{Future, poll_fn},
+    io,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::Arc,
@@ -19,6 +19,7 @@ use tokio::{
 };
 use tracing::{info, warn};
 
+use super::nudge::Nudge;
 use crate::manager::Manager;
 
 /// Asks for twice the time until it is asked again.
@@ -74,14 +75,16 @@ impl Pulse {
     /// Makes it a resource, since those close last; its task ends when it is dropped.
     pub(super) fn driver(self) -> Driver<Arc<JoinSet<()>>> {
         let open = async |pulse: Self| {
+            // Its pings are then late by no more than an eighth of the period.
+            let nudge = pulse.watchdog.map(|period| Nudge::start(at_least_1_ms(period / 8))).transpose()?;
             let mut task = JoinSet::new();
-            task.spawn(pulse.beat());
-            Ok::<_, Infallible>(Arc::new(task))
+            task.spawn(pulse.beat(nudge));
+            Ok::<_, io::Error>(Arc::new(task))
         };
         resource(self, open).split().1
     }
 
-    async fn beat(self) {
+    async fn beat(self, _nudge: Option<Nudge>) {
         tokio::join!(self.ping(), self.extend(), self.manager.pay_debts());
     }
 
@@ -91,7 +94,7 @@ impl Pulse {
             return;
         };
         let mut healthy = true;
-        let mut beats = interval((period / 2).max(Duration::from_millis(1)));
+        let mut beats = interval(at_least_1_ms(period / 2));
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             beats.tick().await;
@@ -128,4 +131,9 @@ impl Pulse {
             self.manager.beat(EXTENSION);
         }
     }
+}
+
+/// Keeps a period without sense from taking a whole processor.
+fn at_least_1_ms(time: Duration) -> Duration {
+    time.max(Duration::from_millis(1))
 }

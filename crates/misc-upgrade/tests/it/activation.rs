@@ -1,17 +1,25 @@
 //! Which socket a service gets.
 
 use std::{
-    net::{TcpListener, UdpSocket},
+    net::{Ipv6Addr, SocketAddrV6, TcpListener, UdpSocket},
     os::{
-        fd::OwnedFd,
+        fd::{AsRawFd, OwnedFd},
         linux::net::SocketAddrExt,
         unix::net::{SocketAddr, UnixDatagram, UnixListener, UnixStream},
     },
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
-use misc_core::{App, BoxError, Context, Handle, Listener as _, Restart, Service, spec};
-use misc_test::Logs;
+use misc_core::{App, BoxError, Context, Handle, Listener as _, Restart, Service, factory, spec};
+use misc_test::{Logs, Missing, skip};
 use misc_upgrade::Activation;
+use rustix::{
+    io::{FdFlags, fcntl_setfd},
+    net,
+};
 use tokio::net::TcpStream;
 
 use crate::{
@@ -20,6 +28,8 @@ use crate::{
 };
 
 const PORT_0: &str = "127.0.0.1:0";
+/// Where nothing was passed, and where no test could listen.
+const ELSEWHERE: &str = "192.0.2.1:80";
 
 fn tcp() -> TcpListener {
     TcpListener::bind(PORT_0).expect("a port")
@@ -101,7 +111,7 @@ async fn a_socket_goes_to_the_service_of_its_name() {
     let (http, inner, other) = (tcp(), tcp(), tcp());
     let address = |listener: &TcpListener| listener.local_addr().unwrap().to_string();
     let [at_http, at_inner, at_other] = [&http, &inner, &other].map(address);
-    let sockets = passed([("last", other.into()), ("group/http", inner.into()), ("http", http.into())]);
+    let sockets = passed([("group/last", other.into()), ("group/http", inner.into()), ("http", http.into())]);
     let group = App::new("group").service("http", listens(&[PORT_0])).service("last", listens(&[PORT_0]));
     let app = App::new("shop").with(sockets).service("group", group).service("http", listens(&[PORT_0]));
     ready(app, async |handle| {
@@ -113,7 +123,16 @@ async fn a_socket_goes_to_the_service_of_its_name() {
 }
 
 #[tokio::test]
-async fn several_of_one_name_go_by_address_and_else_in_order() {
+async fn a_name_is_the_whole_path() {
+    let socket = tcp();
+    let address = socket.local_addr().unwrap().to_string();
+    let inner = App::new("internal").service("http", listens(&[PORT_0]));
+    let app = App::new("shop").with(passed([("http", socket.into())])).service("internal", inner);
+    ready(app.service("http", listens(&[PORT_0])), async |handle| check_addresses(&handle, "http", &[address])).await;
+}
+
+#[tokio::test]
+async fn several_of_one_name_go_by_address_and_for_port_0_in_order() {
     let sockets = [tcp(), tcp(), tcp()];
     let [first, second, third] = [0, 1, 2].map(|at: usize| sockets[at].local_addr().unwrap().to_string());
     let sockets = passed(sockets.map(|socket| ("http", socket.into())));
@@ -127,6 +146,56 @@ async fn a_socket_of_another_name_goes_by_its_address() {
     let address = socket.local_addr().unwrap().to_string();
     let app = App::new("shop").with(passed([("shop.socket", socket.into())])).service("http", listens(&[&address]));
     ready(app, async |handle| check_addresses(&handle, "http", &[address])).await;
+}
+
+#[tokio::test]
+async fn an_address_counts_for_more_than_a_name() {
+    let (public, admin) = (tcp(), tcp());
+    let [public_at, admin_at] = [&public, &admin].map(|socket| socket.local_addr().unwrap().to_string());
+    let sockets = passed([("http", public.into()), ("shop-admin.socket", admin.into())]);
+    let app = App::new("shop").with(sockets).service("http", listens(&[&admin_at, ELSEWHERE]));
+    ready(app, async |handle| check_addresses(&handle, "http", &[admin_at, public_at])).await;
+}
+
+#[tokio::test]
+async fn a_warning_tells_that_the_unit_has_decided_the_address() {
+    let logs = Logs::capture();
+    let socket = tcp();
+    let address = socket.local_addr().unwrap().to_string();
+    let app = App::new("shop").with(passed([("http", socket.into())])).service("http", listens(&[ELSEWHERE]));
+    ready(app, async |handle| check_addresses(&handle, "http", std::slice::from_ref(&address))).await;
+    logs.assert_logged("WARN");
+    logs.assert_logged(&format!("service=http asked_for={ELSEWHERE} passed={address}"));
+}
+
+#[tokio::test]
+async fn both_addresses_that_stand_for_all_are_the_same() {
+    let logs = Logs::capture();
+    let (named, other) = (TcpListener::bind("0.0.0.0:0").unwrap(), TcpListener::bind("0.0.0.0:0").unwrap());
+    let [named_at, other_at] = [&named, &other].map(|socket| socket.local_addr().unwrap());
+    let asked = [named_at, other_at].map(|address| format!("[::]:{}", address.port()));
+    let sockets = passed([("http", named.into()), ("shop.socket", other.into())]);
+    let app = App::new("shop").with(sockets).service("http", listens(&asked.each_ref().map(|asked| &**asked)));
+    let expected = [named_at, other_at].map(|address| address.to_string());
+    ready(app, async |handle| check_addresses(&handle, "http", &expected)).await;
+    logs.assert_not_logged("WARN");
+}
+
+#[tokio::test]
+async fn of_both_addresses_that_stand_for_all_each_is_preferred_for_itself() {
+    let four = TcpListener::bind("0.0.0.0:0").unwrap();
+    let four_at = four.local_addr().unwrap();
+    let six_at = SocketAddrV6::new(Ipv6Addr::UNSPECIFIED, four_at.port(), 0, 0);
+    let Ok(six) = net::socket(net::AddressFamily::INET6, net::SocketType::STREAM, None) else {
+        return skip(Missing::Server, "this machine has no IPv6");
+    };
+    net::sockopt::set_ipv6_v6only(&six, true).unwrap();
+    net::bind(&six, &six_at).unwrap();
+    net::listen(&six, 1).unwrap();
+    let app = App::new("shop").with(passed([("http", six), ("http", four.into())]));
+    let app = app.service("http", listens(&[&four_at.to_string(), &six_at.to_string()]));
+    let expected = [four_at.to_string(), six_at.to_string()];
+    ready(app, async |handle| check_addresses(&handle, "http", &expected)).await;
 }
 
 #[tokio::test]
@@ -173,11 +242,53 @@ async fn a_restart_inside_the_process_gets_it_again_with_who_was_waiting() {
 }
 
 #[tokio::test]
-async fn a_second_address_of_a_service_is_bound() {
+async fn a_restart_with_another_address_gets_it_again() {
+    let socket = tcp();
+    let address = socket.local_addr().unwrap().to_string();
+    let starts = Arc::new(AtomicUsize::new(0));
+    let moves = factory(move || holds(["192.0.2.1:80", "192.0.2.2:80"][starts.fetch_add(1, Ordering::Relaxed)]));
+    let app = App::new("shop").with(passed([("http", socket.into())])).service("http", moves);
+    ready(app, async |handle| {
+        handle.restart("http").await.unwrap();
+        check_addresses(&handle, "http", &[address]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn another_service_takes_over_what_an_ended_one_has_held() {
+    let socket = tcp();
+    let address = socket.local_addr().unwrap().to_string();
+    let app = App::new("shop").with(passed([("shop.socket", socket.into())])).service("idle", listens(&[PORT_0]));
+    ready(app, async |handle| {
+        handle.start("v1", holds(&address)).await.unwrap();
+        handle.start("v2", holds(&address)).await.expect_err("v1 holds it");
+        handle.stop("v1").await.unwrap();
+        handle.start("v2", holds(&address)).await.unwrap();
+        check_addresses(&handle, "v2", &[address]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_same_address_twice_gets_another_socket_each_time() {
+    let (one, two) = (tcp(), tcp());
+    let [one_at, two_at] = [&one, &two].map(|socket| socket.local_addr().unwrap().to_string());
+    let app = App::new("shop").with(passed([("http", one.into()), ("http", two.into())]));
+    ready(app.service("http", listens(&[PORT_0, PORT_0, PORT_0])), async |handle| {
+        let addresses: Vec<_> = handle.status().children[0].addresses.iter().map(ToString::to_string).collect();
+        assert_eq!(addresses[..2], [one_at, two_at]);
+        assert!(!addresses[..2].contains(&addresses[2]), "{addresses:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_second_address_is_bound_when_the_first_was_passed() {
     let socket = tcp();
     let address = socket.local_addr().unwrap().to_string();
     let app = App::new("shop").with(passed([("http", socket.into())]));
-    ready(app.service("http", listens(&[PORT_0, "localhost:0"])), async |handle| {
+    ready(app.service("http", listens(&[&address, PORT_0])), async |handle| {
         let addresses = &handle.status().children[0].addresses;
         assert_eq!(addresses.len(), 2);
         assert_eq!(addresses[0].to_string(), address);
@@ -238,10 +349,29 @@ async fn a_name_may_stand_for_a_listener_and_a_datagram_socket() {
     ready(app, async |handle| check_addresses(&handle, "dns", &expected)).await;
 }
 
+#[tokio::test]
+async fn a_datagram_socket_beside_a_passed_listener_is_bound() {
+    let socket = tcp();
+    let address = socket.local_addr().unwrap().to_string();
+    let both = async |ctx: Context| {
+        let _listening = ctx.listen(&PORT_0.into()).await?;
+        let _statistics = ctx.bind_udp(&PORT_0.into()).await?;
+        ctx.ready();
+        ctx.stopping().await;
+        Ok(())
+    };
+    let app = App::new("shop").with(passed([("http", socket.into())])).service("http", both);
+    ready(app, async |handle| assert_eq!(handle.status().children[0].addresses[0].to_string(), address)).await;
+}
+
 /// Checks that a service cannot listen, and what the error says.
 async fn check_refused(sockets: Activation, service: impl Service, says: &[&str]) {
     let app = App::new("shop").with(sockets).service("http", service);
-    let report = drive(app, async |_| {}).await.expect_err("a failure").to_string();
+    let ended = drive(app, async |handle| {
+        handle.ready().await;
+        handle.shutdown();
+    });
+    let report = ended.await.expect_err("a failure").to_string();
     for part in says {
         assert!(report.contains(part), "no {part:?} in {report}");
     }
@@ -260,11 +390,36 @@ async fn the_wrong_kind_of_socket_is_an_error_that_names_both() {
 }
 
 #[tokio::test]
+async fn nobody_guesses_which_of_two_addresses_a_socket_is_meant_for() {
+    let public = tcp();
+    let public_at = public.local_addr().unwrap().to_string();
+    let passed_as = format!("`http` (TCP, {public_at})");
+    let sockets = passed([("http", public.into())]);
+    // Whichever comes first may be the one for the administrator.
+    for second in ["192.0.2.2:80", &public_at] {
+        let says = ["`http` cannot listen on", second, &passed_as, "for 192.0.2.1:80", "by its name alone"];
+        check_refused(sockets.clone(), listens(&[ELSEWHERE, second]), &says).await;
+    }
+    let several = passed([("http", tcp().into()), ("http", tcp().into())]);
+    check_refused(several, listens(&[ELSEWHERE]), &["no such address", "FileDescriptorName=http"]).await;
+}
+
+#[tokio::test]
 async fn an_address_in_use_says_which_sockets_are_left() {
     let (taken, left) = (tcp(), tcp());
     let address = taken.local_addr().unwrap().to_string();
     let says = ["already in use", "`shop.socket`", "FileDescriptorName=http"];
     check_refused(passed([("shop.socket", left.into())]), listens(&[&address]), &says).await;
+}
+
+#[test]
+fn descriptors_do_not_leak_into_children() {
+    let socket = tcp();
+    fcntl_setfd(&socket, FdFlags::empty()).unwrap();
+    let number = socket.as_raw_fd();
+    let _passed = passed([("http", socket.into())]);
+    let open = std::process::Command::new("test").args(["-e", &format!("/proc/self/fd/{number}")]).status().unwrap();
+    assert!(!open.success());
 }
 
 #[test]

@@ -27,9 +27,14 @@ impl Greeter {
 
     /// Starts it as systemd does for a socket of the unit: as descriptor 3, for this process only.
     pub(crate) fn activated(address: &str, socket: impl Into<OwnedFd>, variables: &[(&str, &OsStr)]) -> Self {
+        Self::activated_with(&[address], socket, variables)
+    }
+
+    /// Starts it like that with other arguments, too: the address, then the number of workers.
+    pub(crate) fn activated_with(arguments: &[&str], socket: impl Into<OwnedFd>, variables: &[(&str, &OsStr)]) -> Self {
         let script = "exec 3<&0 </dev/null; export LISTEN_PID=$$; exec \"$0\" \"$@\"";
         let mut command = Command::new("sh");
-        command.args(["-c", script]).arg(program()).arg(address).env("LISTEN_FDS", "1");
+        command.args(["-c", script]).arg(program()).args(arguments).env("LISTEN_FDS", "1");
         Self::spawn(command.envs(variables.iter().copied()).stdin(Stdio::from(socket.into())))
     }
 

@@ -10,6 +10,7 @@ use misc_test::Logs;
 use misc_upgrade::Notify;
 use rustix::time::{ClockId, clock_gettime};
 use tokio::time::{Instant, sleep, timeout};
+use tracing::Level;
 
 use crate::fake_manager::FakeManager;
 
@@ -289,6 +290,11 @@ async fn a_manager_that_does_not_read_holds_nobody_up_and_misses_nothing() {
     assert_eq!(manager.status(), "stopped");
 }
 
+/// Returns the errors that were logged.
+fn errors(logs: &Logs) -> Vec<String> {
+    logs.at_least(Level::ERROR).iter().map(ToString::to_string).collect()
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_manager_that_is_gone_holds_nobody_up_and_the_log_says_what_is_lost() {
     let logs = Logs::capture();
@@ -298,8 +304,83 @@ async fn a_manager_that_is_gone_holds_nobody_up_and_the_log_says_what_is_lost() 
     up_and_down(app.service("a", idle)).await.unwrap();
     assert_eq!(since.elapsed(), Duration::ZERO);
     logs.assert_logged("lost=READY=1 STATUS=1 of 1 service ready");
-    // Once for the first of what may be lost, and for each change of state.
-    assert_eq!(logs.lines().iter().filter(|line| line.to_string().starts_with("ERROR")).count(), 3);
+    // One that it is gone, and one for each message: two states, and the last status.
+    assert_eq!(errors(&logs).len(), 4, "{:#?}", errors(&logs));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_manager_that_never_reads_holds_nobody_up_and_the_log_says_what_is_lost() {
+    let logs = Logs::capture();
+    let manager = FakeManager::new();
+    manager.fill();
+    up_and_down(notified(&manager).service("a", idle)).await.unwrap();
+    logs.assert_logged("lost=READY=1 STATUS=1 of 1 service ready");
+    assert_eq!(errors(&logs).len(), 3, "{:#?}", errors(&logs));
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_more_than_32_messages_in_line_the_oldest_are_lost() {
+    let logs = Logs::capture();
+    let manager = FakeManager::new();
+    manager.fill();
+    let reloads = async |ctx: Context| {
+        let mut reloads = ctx.reloads();
+        ctx.ready();
+        while ctx.until_stopping(reloads.next()).await.is_some() {}
+        Ok(())
+    };
+    let ended = drive(notified(&manager).service("a", reloads), async |handle| {
+        handle.ready().await;
+        for _ in 0..20 {
+            handle.reload();
+            sleep(Duration::from_millis(1)).await;
+        }
+        for _ in 0..20 {
+            manager.lines();
+            sleep(Duration::from_millis(100)).await;
+        }
+        handle.shutdown();
+    });
+    ended.await.unwrap();
+    assert_eq!(errors(&logs).len(), 1 + 2 * 20 - 32);
+    assert_eq!(manager.count("READY=1"), 16);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_manager_that_comes_late_is_told_what_it_has_missed() {
+    let logs = Logs::capture();
+    let path = std::env::temp_dir().join(format!("misc-upgrade-late-{}.sock", std::process::id()));
+    let app = App::new("shop").with(Notify::to(&path).unwrap()).service("a", idle);
+    let mut late = None;
+    let ended = drive(app, async |handle| {
+        handle.ready().await;
+        sleep(secs(60)).await;
+        let manager = late.insert(FakeManager::at(&path));
+        sleep(secs(1)).await;
+        assert_eq!(manager.lines(), ["READY=1|STATUS=1 of 1 service ready"]);
+        handle.shutdown();
+    });
+    ended.await.unwrap();
+    std::fs::remove_file(path).unwrap();
+    assert_eq!(errors(&logs).len(), 1);
+    logs.assert_logged("the service manager is told again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_a_group_an_error_says_that_it_belongs_to_the_root() {
+    let logs = Logs::capture();
+    let manager = FakeManager::new();
+    let group = notified(&manager).service("a", idle);
+    up_and_down(App::new("shop").service("group", group)).await.unwrap();
+    assert_eq!(errors(&logs).len(), 1);
+    logs.assert_logged("install `Notify` on the root app");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_may_be_called_systemd() {
+    let manager = FakeManager::new();
+    up_and_down(notified(&manager).service("systemd", idle)).await.unwrap();
+    assert_eq!(manager.count("READY=1"), 1);
 }
 
 #[tokio::test(start_paused = true)]

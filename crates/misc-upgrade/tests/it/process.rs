@@ -23,6 +23,7 @@ use crate::{
 };
 
 const PORT_0: &str = "127.0.0.1:0";
+const PING: &str = "WATCHDOG=1";
 
 fn listener() -> TcpListener {
     TcpListener::bind(PORT_0).expect("a port")
@@ -70,24 +71,35 @@ async fn sighup_is_told_as_a_reload() {
 }
 
 #[tokio::test]
-async fn a_blocked_runtime_stops_the_pings() {
-    let manager = FakeManager::new();
-    let socket = listener();
-    let (period, name) = (OsStr::new("200000"), OsStr::new("http"));
-    let variables = [("NOTIFY_SOCKET", &**manager.name()), ("WATCHDOG_USEC", period), ("LISTEN_FDNAMES", name)];
-    let mut greeter = Greeter::activated(PORT_0, socket.try_clone().unwrap(), &variables);
-    manager.until("READY=1").await;
-    let three_pings = async {
-        while manager.count("WATCHDOG=1") < 3 {
+async fn the_pings_stop_when_all_workers_are_blocked_and_not_before() {
+    for workers in [1, 2, 4] {
+        let manager = FakeManager::new();
+        let socket = listener();
+        let (period, name) = (OsStr::new("200000"), OsStr::new("http"));
+        let variables = [("NOTIFY_SOCKET", &**manager.name()), ("WATCHDOG_USEC", period), ("LISTEN_FDNAMES", name)];
+        let arguments = [PORT_0, &workers.to_string()];
+        let mut greeter = Greeter::activated_with(&arguments, socket.try_clone().unwrap(), &variables);
+        manager.until("READY=1").await;
+        for _ in 0..workers {
+            pings(&manager, 3).await;
+            connect(&socket).await.write_all(b"block\n").await.unwrap();
+            greeter.logs("blocked for good").await;
+        }
+        let before = manager.count(PING);
+        sleep(Duration::from_secs(1)).await;
+        assert_eq!(manager.count(PING), before, "with {workers} workers");
+    }
+}
+
+/// Waits for more pings.
+async fn pings(manager: &FakeManager, more: usize) {
+    let wanted = manager.count(PING) + more;
+    let pinged = async {
+        while manager.count(PING) < wanted {
             sleep(Duration::from_millis(10)).await;
         }
     };
-    timeout(SOON, three_pings).await.expect("pings");
-    connect(&socket).await.write_all(b"block\n").await.unwrap();
-    greeter.logs("blocked for good").await;
-    let before = manager.count("WATCHDOG=1");
-    sleep(Duration::from_secs(1)).await;
-    assert_eq!(manager.count("WATCHDOG=1"), before);
+    timeout(SOON, pinged).await.expect("pings");
 }
 
 #[tokio::test]
@@ -98,7 +110,7 @@ async fn the_watchdog_of_another_process_is_not_pinged() {
     let greeter = Greeter::start(PORT_0, &variables);
     manager.until("READY=1").await;
     assert_eq!(greeter.stop().await.0, Some(0));
-    assert_eq!(manager.count("WATCHDOG=1"), 0);
+    assert_eq!(manager.count(PING), 0);
 }
 
 #[tokio::test]
