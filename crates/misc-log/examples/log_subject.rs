@@ -9,12 +9,12 @@ use std::{
     future::pending,
     panic::catch_unwind,
     process::{ExitCode, abort},
-    thread::park,
+    thread::{self, park},
     time::Duration,
 };
 
 use misc_core::{App, BoxError, Context, Exit, Report, Runtime, Service};
-use misc_log::{Config, Log};
+use misc_log::{Config, Log, Setup, tracing_subscriber::layer::Identity};
 
 fn main() -> ExitCode {
     let scenario = std::env::args().nth(1).unwrap_or_default();
@@ -36,6 +36,27 @@ fn main() -> ExitCode {
             lines();
             drop(catch_unwind(|| panic!("out of cheese")));
             abort()
+        }
+        "panics" => {
+            let _log = misc_log::init(config()?)?;
+            ["first", "second"].into_iter().for_each(panics);
+            Err(Exit::new(0, "").into())
+        }
+        "panics-beside" => {
+            let _log = Setup::new(config()?).layer(Identity::new()).init()?;
+            panics("first");
+            Err(Exit::new(0, "").into())
+        }
+        "panics-stuck" => {
+            let log = misc_log::init(config()?)?;
+            // A few lines at a time, which may have to wait.
+            while log.flush(Duration::from_millis(500)) {
+                thread::spawn(|| (0..20).for_each(|number| tracing::info!(number, "line")));
+            }
+            panics("first");
+            println!("unwound");
+            drop(log);
+            Err(Exit::new(0, "").into())
         }
         "stays" => app(async |ctx: Context| {
             ctx.ready();
@@ -95,6 +116,11 @@ fn main() -> ExitCode {
             println!("{}", tracing_log::log::max_level());
             Err(Exit::new(0, "").into())
         }
+        "foreign-logger" => {
+            tracing_log::LogTracer::init()?;
+            println!("{}", misc_log::init(config()?).is_err_and(|error| error.is_taken()));
+            Err(Exit::new(0, "").into())
+        }
         _ => Err(Exit::new(64, format!("`{scenario}` is no scenario")).into()),
     })
 }
@@ -115,6 +141,10 @@ fn app(service: impl Service) -> Result<App, Report> {
 
 fn config() -> Result<Config, BoxError> {
     Ok(serde_json::from_str(&std::env::var("LOG")?)?)
+}
+
+fn panics(message: &'static str) {
+    drop(catch_unwind(|| panic!("{message}")));
 }
 
 fn lines() {

@@ -104,7 +104,9 @@ pub enum Color {
 
 /// Where lines go: `stderr`, `stdout`, or a path, which contains a separator as in `./shop.log`.
 ///
-/// A file is appended to. When it was moved away or removed, as logrotate does, a new one is made in its place.
+/// A file is appended to. When it was moved away or removed, as logrotate does, a new one is made in its place; where
+/// that fails, lines go on to one that was moved, and are counted as dropped for one that was removed. A relative path
+/// is that of the directory in which the log was set up.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Output {
@@ -122,6 +124,9 @@ impl fmt::Display for Output {
         match self {
             Self::Stderr => f.write_str("stderr"),
             Self::Stdout => f.write_str("stdout"),
+            Self::File(path) if path.components().count() == 1 && path.is_relative() => {
+                write!(f, ".{MAIN_SEPARATOR}{}", path.display())
+            }
             Self::File(path) => path.display().fmt(f),
         }
     }
@@ -168,7 +173,7 @@ pub enum Overflow {
 pub struct RepeatLimit {
     /// How many lines.
     pub lines: NonZeroU32,
-    /// The period: a number of `ms`, `s`, `m` or `h`, as in `10s`.
+    /// The period: a number of `us`, `ms`, `s`, `m` or `h`, as in `10s`.
     #[serde(with = "period")]
     pub per: Duration,
 }

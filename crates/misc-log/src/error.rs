@@ -4,7 +4,7 @@ use std::{io, path::PathBuf};
 
 use crate::filter::FilterError;
 
-/// Why a log could not be set up; nothing of it is left behind then.
+/// Why a log could not be set up; nothing of it is installed then.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct Error(Kind);

@@ -18,7 +18,7 @@ use crate::{
     repeats::Repeats,
     span::{Ids, SpanFields},
     style::{Head, Line, Style},
-    value::Visitor,
+    value::{Fields, Value, Visitor},
     writer::Writer,
 };
 
@@ -94,11 +94,10 @@ impl LogLayer {
     ) where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
-        let fields = event.metadata().fields();
         collect_ids(ids, event, ctx);
-        let service = current_service().filter(|_| fields.field("service").is_none());
+        let service = current_service().filter(|_| !says(event, "service"));
         // What the event says itself counts.
-        let unless_said = |name, id| if fields.field(name).is_some() { "" } else { id };
+        let unless_said = |name, id| if says(event, name) { "" } else { id };
         let head = Head {
             service: service.as_deref().unwrap_or_default(),
             trace_id: unless_said("trace_id", &ids.trace),
@@ -126,6 +125,23 @@ impl Scratch {
     }
 }
 
+/// Tells whether an event has a value for a field, and not only a place for one.
+fn says(event: &Event<'_>, name: &'static str) -> bool {
+    struct Looks(&'static str, bool);
+
+    impl Fields for Looks {
+        fn field(&mut self, name: &'static str, _: Value<'_>) {
+            self.1 |= name == self.0;
+        }
+    }
+
+    let mut looks = Looks(name, false);
+    if event.metadata().fields().field(name).is_some() {
+        event.record(&mut Visitor(&mut looks));
+    }
+    looks.1
+}
+
 /// Finds the ids of the nearest span that has some, else those of the current OpenTelemetry span.
 fn collect_ids<S>(ids: &mut Ids, event: &Event<'_>, ctx: &Context<'_, S>)
 where
@@ -142,8 +158,9 @@ where
             return;
         }
     }
+    // Half of each would name a span that there is not.
     #[cfg(feature = "otel")]
-    if event.is_contextual() {
+    if event.is_contextual() && ids.is_empty() {
         crate::otel::fill_ids(ids);
     }
 }

@@ -4,9 +4,12 @@ mod client;
 
 use std::{
     collections::BTreeMap,
-    env, fmt,
+    env, fmt, mem,
     path::Path,
-    sync::{Arc, Mutex, OnceLock},
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -18,10 +21,11 @@ use opentelemetry_otlp::{WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::{
     Resource,
     error::{OTelSdkError, OTelSdkResult},
-    trace::{Sampler, SdkTracerProvider, SpanData, SpanExporter},
+    trace::{BatchSpanProcessor, Sampler, SdkTracerProvider, Span, SpanData, SpanExporter, SpanProcessor},
 };
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::{Layer, Registry};
+use ureq::http::Uri;
 
 use self::client::Client;
 use crate::{
@@ -100,18 +104,33 @@ impl fmt::Debug for Otel {
 }
 
 impl Otel {
-    fn exporter(&self) -> Result<opentelemetry_otlp::SpanExporter, Error> {
+    fn exporter(&self, endpoint: &Uri, client: Client) -> Result<opentelemetry_otlp::SpanExporter, Error> {
         let mut exporter = opentelemetry_otlp::SpanExporter::builder()
             .with_http()
-            .with_http_client(Client::new(self.timeout))
+            .with_http_client(client)
+            .with_endpoint(endpoint.to_string())
             .with_headers(self.headers.clone().into_iter().collect());
-        if let Some(endpoint) = &self.endpoint {
-            exporter = exporter.with_endpoint(endpoint);
-        }
         if let Some(timeout) = self.timeout {
             exporter = exporter.with_timeout(timeout);
         }
         exporter.build().map_err(|error| Kind::Export(error.to_string()).into())
+    }
+
+    /// The address that spans go to, which a client can make something of.
+    fn endpoint(&self) -> Result<Uri, Error> {
+        let variable = |name: &str| env::var(name).ok().filter(|address| !address.is_empty());
+        let of_traces = || variable("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT");
+        let of_all = || {
+            let base = variable("OTEL_EXPORTER_OTLP_ENDPOINT");
+            let base = base.as_deref().unwrap_or("http://localhost:4318");
+            format!("{}/v1/traces", base.strip_suffix('/').unwrap_or(base))
+        };
+        let endpoint = self.endpoint.clone().or_else(of_traces).unwrap_or_else(of_all);
+        let is_whole = |uri: &Uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host() != Some("");
+        endpoint.parse().ok().filter(is_whole).ok_or_else(|| {
+            let example = "write a whole address such as `http://localhost:4318/v1/traces`";
+            Kind::Export(format!("`{endpoint}` is no endpoint; {example}")).into()
+        })
     }
 
     fn resource(&self) -> Resource {
@@ -151,9 +170,13 @@ impl Export {
     pub(crate) fn start(otel: &Otel) -> Result<(Self, Box<dyn Layer<Registry> + Send + Sync>), Error> {
         let filter = Filter::parse(&otel.filter)?;
         let sampler = otel.sampler()?;
-        let reports = Arc::new(Reports::default());
-        let exporter = Exporter { inner: otel.exporter()?, reports: Arc::clone(&reports) };
-        let mut provider = SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(otel.resource());
+        let endpoint = otel.endpoint()?;
+        let reports = Arc::new(Reports::of(address(&endpoint)));
+        let client = Client::new(otel.timeout, Arc::clone(&reports));
+        let exporter = Exporter { inner: otel.exporter(&endpoint, client)?, reports: Arc::clone(&reports) };
+        let batches = BatchSpanProcessor::builder(exporter).build();
+        let processor = Processor { inner: batches, reports: Arc::clone(&reports) };
+        let mut provider = SdkTracerProvider::builder().with_span_processor(processor).with_resource(otel.resource());
         if let Some(sampler) = sampler {
             provider = provider.with_sampler(sampler);
         }
@@ -167,16 +190,10 @@ impl Export {
         self.reports.writer.get_or_init(|| Arc::clone(writer));
     }
 
-    /// Sends what is left.
+    /// Sends what is left, and says how much of it was lost.
     pub(crate) fn end(&self, within: Duration) {
-        let failures = self.reports.failures();
         let ended = self.provider.shutdown_with_timeout(within);
-        self.reports.end();
-        if let Err(error) = ended
-            && self.reports.failures() == failures
-        {
-            self.reports.warn(format_args!("not all spans were exported before the end: {error}"), None);
-        }
+        self.reports.end(ended.err());
     }
 }
 
@@ -200,12 +217,42 @@ struct Exporter {
 
 impl SpanExporter for Exporter {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
-        let spans = batch.len();
+        let spans = batch.len() as u64;
         let result = self.inner.export(batch).await;
-        if let Err(error) = &result {
-            self.reports.add(spans, error);
-        }
+        self.reports.add(spans, result.as_ref().err());
         result
+    }
+
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.inner.shutdown_with_timeout(timeout)
+    }
+
+    fn set_resource(&mut self, resource: &Resource) {
+        self.inner.set_resource(resource);
+    }
+}
+
+/// Counts the spans on their way into the queue of the SDK, which does not tell what it drops.
+#[derive(Debug)]
+struct Processor {
+    inner: BatchSpanProcessor,
+    reports: Arc<Reports>,
+}
+
+impl SpanProcessor for Processor {
+    fn on_start(&self, span: &mut Span, context: &Context) {
+        self.inner.on_start(span, context);
+    }
+
+    fn on_end(&self, span: SpanData) {
+        if span.span_context.is_sampled() {
+            self.reports.taken.fetch_add(1, Ordering::Relaxed);
+        }
+        self.inner.on_end(span);
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        self.inner.force_flush()
     }
 
     fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
@@ -220,55 +267,85 @@ impl SpanExporter for Exporter {
 /// Says on the log which spans are lost: by its writer and not by an event, which could end up in a span.
 #[derive(Debug, Default)]
 struct Reports {
+    /// Where spans go to.
+    address: String,
     writer: OnceLock<Arc<Writer>>,
-    untold: Mutex<Untold>,
+    /// How many spans there were to export.
+    taken: AtomicU64,
+    counts: Mutex<Counts>,
 }
 
 #[derive(Debug, Default)]
-struct Untold {
-    spans: u64,
-    /// What the last failure was.
-    error: String,
-    failures: u64,
+struct Counts {
+    /// How many spans were exported, or are told of as lost.
+    settled: u64,
+    /// How many are lost, and not told of so far.
+    untold: u64,
+    /// Why the last ones are lost.
+    why: String,
+    /// How the last request has failed.
+    trouble: Option<String>,
     told: Option<Instant>,
 }
 
 impl Reports {
-    /// Notes a failure, and logs it unless the last one was logged a moment ago.
-    fn add(&self, spans: usize, error: &OTelSdkError) {
-        let mut untold = lock(&self.untold);
-        untold.spans += spans as u64;
-        untold.failures += 1;
-        untold.error = error.to_string();
-        if untold.told.is_none_or(|told| told.elapsed() >= QUIET) {
-            self.tell(&mut untold);
+    fn of(address: String) -> Self {
+        Self { address, ..Self::default() }
+    }
+
+    /// Notes what went wrong with a request; the SDK keeps that to itself.
+    fn trouble(&self, what: String) {
+        lock(&self.counts).trouble = Some(what);
+    }
+
+    /// Notes what became of a batch, and logs a failure unless the last one was logged a moment ago.
+    fn add(&self, spans: u64, error: Option<&OTelSdkError>) {
+        let mut counts = lock(&self.counts);
+        let trouble = counts.trouble.take();
+        let Some(error) = error else {
+            counts.settled += spans;
+            return;
+        };
+        counts.untold += spans;
+        counts.why = trouble.unwrap_or_else(|| error.to_string());
+        if counts.told.is_none_or(|told| told.elapsed() >= QUIET) {
+            self.tell(counts);
         }
     }
 
-    /// How many batches have failed.
-    fn failures(&self) -> u64 {
-        lock(&self.untold).failures
-    }
-
-    /// Logs what is left to tell.
-    fn end(&self) {
-        self.tell(&mut lock(&self.untold));
-    }
-
-    fn tell(&self, untold: &mut Untold) {
-        let spans = std::mem::take(&mut untold.spans);
-        if spans > 0 {
-            untold.told = Some(Instant::now());
-            let message = format_args!("spans could not be exported and are lost: {}", untold.error);
-            self.warn(message, Some(("lost", spans)));
+    /// Logs what is left to tell, with all those that nothing was heard of.
+    fn end(&self, error: Option<OTelSdkError>) {
+        let mut counts = lock(&self.counts);
+        let unheard = self.taken.load(Ordering::Relaxed).saturating_sub(counts.settled + counts.untold);
+        if unheard > 0 {
+            counts.untold += unheard;
+            let why = error.map_or_else(|| "the queue was full".to_owned(), |error| error.to_string());
+            counts.why = counts.trouble.take().unwrap_or(why);
         }
+        self.tell(counts);
     }
 
-    fn warn(&self, message: fmt::Arguments<'_>, count: Option<(&'static str, u64)>) {
+    fn tell(&self, mut counts: MutexGuard<'_, Counts>) {
+        let spans = mem::take(&mut counts.untold);
+        if spans == 0 {
+            return;
+        }
+        counts.settled += spans;
+        counts.told = Some(Instant::now());
+        let why = counts.why.clone();
+        drop(counts);
         if let Some(writer) = self.writer.get() {
-            writer.warn(message, count);
+            let message = format_args!("spans could not be exported to {} and are lost: {why}", self.address);
+            writer.warn(message, Some(("lost", spans)));
         }
     }
+}
+
+/// An address as it may be shown: without a name, a password or a token in it.
+fn address(endpoint: &Uri) -> String {
+    let authority = endpoint.authority().map_or("", |authority| authority.as_str());
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    format!("{}://{host}{}", endpoint.scheme_str().unwrap_or_default(), endpoint.path())
 }
 
 /// The name of the running program.

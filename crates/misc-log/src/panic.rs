@@ -3,45 +3,38 @@
 use std::{
     backtrace::{Backtrace, BacktraceStatus},
     panic::{self, PanicHookInfo},
-    sync::Arc,
     thread,
-    time::Duration,
 };
 
-use tracing::{Level, enabled, error, field::display};
+use tracing::{error, field::display};
 
-use crate::writer::Writer;
+use crate::writer;
 
-/// How long a panic waits until its line is written: it may be the last one.
-const FLUSH_WITHIN: Duration = Duration::from_millis(500);
+/// What the lines of panics have as their target.
+pub(crate) const TARGET: &str = "panic";
 
 /// Has panics logged from now on; where that does not get through, the hook from before has its turn.
-pub(crate) fn install(writer: Arc<Writer>) {
+pub(crate) fn install() {
     if thread::panicking() {
         return;
     }
     let before = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
-        if !(log(info) && writer.flush(FLUSH_WITHIN)) {
+        if !writer::of_panic(|| log(info)) {
             before(info);
         }
     }));
 }
 
-/// Logs a panic, unless nobody wants to see it.
-fn log(info: &PanicHookInfo<'_>) -> bool {
-    if !enabled!(target: "panic", Level::ERROR) {
-        return false;
-    }
+fn log(info: &PanicHookInfo<'_>) {
     let backtrace = Backtrace::capture();
     let backtrace = (backtrace.status() == BacktraceStatus::Captured).then(|| display(backtrace));
     error!(
-        target: "panic",
+        target: TARGET,
         location = info.location().map(display),
         thread = thread::current().name(),
         backtrace,
         "{}",
         info.payload_as_str().unwrap_or("(no message)")
     );
-    true
 }

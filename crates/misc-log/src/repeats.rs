@@ -11,10 +11,11 @@ use tracing::{Level, Metadata, callsite::Identifier};
 
 use crate::{
     config::RepeatLimit,
+    panic,
     sync::{Instant, lock},
 };
 
-/// How many places are limited; beyond, records of the `log` crate with made-up places could fill the memory.
+/// How many places of the `log` crate are told apart: they may be made up, and could fill the memory.
 const PLACES: usize = 10_000;
 
 /// Counts the lines of each place.
@@ -25,11 +26,15 @@ pub(crate) struct Repeats {
     /// How far a place may be ahead of the clock and still log.
     ahead: Duration,
     start: Instant,
-    places: Mutex<HashMap<Key, Place>>,
+    places: Mutex<Places>,
 }
 
-/// A place in the code. All records of the `log` crate share a callsite for each level, so where they are from counts.
-type Key = (Identifier, u64);
+#[derive(Debug, Default)]
+struct Places {
+    of_tracing: HashMap<Identifier, Place>,
+    /// All records of the `log` crate share a callsite for each level, so where they are from counts.
+    of_log: HashMap<(Identifier, u64), Place>,
+}
 
 #[derive(Debug)]
 struct Place {
@@ -57,13 +62,13 @@ impl Repeats {
 
     /// Tells how many lines from there were left out before this one, or `None` if this one is left out, too.
     pub(crate) fn admit(&self, metadata: &Metadata<'_>, is_log: bool) -> Option<u64> {
-        let now = self.start.elapsed();
-        let key = (metadata.callsite(), if is_log { hash(metadata) } else { 0 });
-        let mut places = lock(&self.places);
-        if places.len() >= PLACES && !places.contains_key(&key) {
+        // They are from one place, and none of them may go.
+        if metadata.target() == panic::TARGET {
             return Some(0);
         }
-        let place = places.entry(key).or_insert_with(|| Place::new(metadata));
+        let now = self.start.elapsed();
+        let mut places = lock(&self.places);
+        let place = if is_log { places.of_log(metadata) } else { places.of_tracing(metadata) };
         if place.used.saturating_sub(now) > self.ahead {
             place.suppressed += 1;
             return None;
@@ -75,8 +80,28 @@ impl Repeats {
     /// What was left out and not told so far; it counts as told then.
     pub(crate) fn take_untold(&self) -> Vec<Suppressed> {
         let mut places = lock(&self.places);
-        let untold = places.values_mut().filter(|place| place.suppressed > 0);
+        let untold = places.all().filter(|place| place.suppressed > 0);
         untold.map(Place::take_suppressed).collect()
+    }
+}
+
+impl Places {
+    fn of_tracing(&mut self, metadata: &Metadata<'_>) -> &mut Place {
+        self.of_tracing.entry(metadata.callsite()).or_insert_with(|| Place::new(metadata))
+    }
+
+    /// The place of a record, or the one that all have in common beyond what is told apart.
+    fn of_log(&mut self, metadata: &Metadata<'_>) -> &mut Place {
+        let key = (metadata.callsite(), hash(metadata));
+        if self.of_log.len() < PLACES || self.of_log.contains_key(&key) {
+            return self.of_log.entry(key).or_insert_with(|| Place::new(metadata));
+        }
+        let others = || Place { target: "log".to_owned(), location: "(others)".to_owned(), ..Place::new(metadata) };
+        self.of_tracing.entry(metadata.callsite()).or_insert_with(others)
+    }
+
+    fn all(&mut self) -> impl Iterator<Item = &mut Place> {
+        self.of_tracing.values_mut().chain(self.of_log.values_mut())
     }
 }
 

@@ -3,11 +3,11 @@
 use std::{env, sync::Arc};
 
 use tracing::{Dispatch, dispatcher, subscriber::NoSubscriber};
-use tracing_log::LogTracer;
+use tracing_log::{LogTracer, log::LevelFilter};
 use tracing_subscriber::{Layer, Registry, layer::SubscriberExt, reload};
 
 use crate::{
-    config::{Color, Config, Format},
+    config::{self, Color, Config, Format},
     error::{Error, Kind},
     filter::{Filter, LevelHandle},
     layer::LogLayer,
@@ -46,6 +46,8 @@ pub struct Setup {
     layers: Vec<BoxedLayer>,
 }
 
+const LOGGER: &str = "a logger of the `log` crate";
+
 type BoxedLayer = Box<dyn Layer<Registry> + Send + Sync>;
 
 impl Setup {
@@ -76,15 +78,15 @@ impl Setup {
             return Err(Kind::Taken("a tracing subscriber").into());
         }
         let (dispatch, log) = self.build()?;
-        LogTracer::init().map_err(|_| Kind::Taken("a logger of the `log` crate"))?;
+        LogTracer::init().map_err(|_| Kind::Taken(LOGGER))?;
         dispatcher::set_global_default(dispatch).map_err(|_| {
             // Only when somebody else has come between: a logger cannot be taken back, but made silent.
-            tracing_log::log::set_max_level(tracing_log::log::LevelFilter::Off);
+            tracing_log::log::set_max_level(LevelFilter::Off);
             Kind::Taken("a tracing subscriber")
         })?;
         log.level.bridge();
         if panic_hook {
-            panic::install(Arc::clone(&log.writer));
+            panic::install();
         }
         Ok(log)
     }
@@ -99,8 +101,6 @@ impl Setup {
     pub fn build(self) -> Result<(Dispatch, Log), Error> {
         let Self { config, mut layers } = self;
         let filter = Filter::choose(config.filter.as_deref())?;
-        let output = Output::open(&config.output)?;
-        let style = style(&config, &output);
         #[cfg(feature = "otel")]
         let export = match config.otel.as_ref().map(crate::otel::Export::start).transpose()? {
             Some((export, layer)) => {
@@ -109,6 +109,9 @@ impl Setup {
             }
             None => None,
         };
+        // Last of what may fail for its settings, since it may make a file.
+        let output = Output::open(&config.output)?;
+        let style = style(&config, &output);
         let writer = Writer::start(output, config.buffer.get(), config.overflow, style).map_err(Kind::Thread)?;
         #[cfg(feature = "otel")]
         if let Some(export) = &export {
@@ -124,6 +127,7 @@ impl Setup {
             style,
             repeats,
             writer,
+            is_stderr: config.output == config::Output::Stderr,
             #[cfg(feature = "otel")]
             export,
         };

@@ -1,8 +1,8 @@
 //! What the log remembers of a span while it lasts.
 
 #[cfg(feature = "otel")]
-use std::fmt::{self, Write};
-use std::ops::Range;
+use std::fmt;
+use std::{fmt::Write, ops::Range};
 
 use tracing::span::{Attributes, Record};
 
@@ -97,6 +97,11 @@ impl Ids {
         !self.trace.is_empty() && !self.span.is_empty()
     }
 
+    #[cfg(feature = "otel")]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.trace.is_empty() && self.span.is_empty()
+    }
+
     pub(crate) fn clear(&mut self) {
         self.trace.clear();
         self.span.clear();
@@ -120,8 +125,8 @@ impl Fields for Collector {
     fn field(&mut self, name: &'static str, value: Value<'_>) {
         let SpanFields { text, pieces, ids } = &mut self.fields;
         match name {
-            "trace_id" => ids.trace = value.to_string(),
-            "span_id" => ids.span = value.to_string(),
+            "trace_id" => show(&mut ids.trace, value),
+            "span_id" => show(&mut ids.span, value),
             _ => {
                 let start = text.len();
                 self.style.piece(text, name, value);
@@ -129,4 +134,10 @@ impl Fields for Collector {
             }
         }
     }
+}
+
+/// Writes a value; what its own code fails to show is missing.
+fn show(id: &mut String, value: Value<'_>) {
+    id.clear();
+    write!(id, "{value}").unwrap_or_default();
 }

@@ -6,13 +6,15 @@
 mod batch;
 
 use std::{
+    borrow::Cow,
+    cell::Cell,
     fmt, io, mem,
     sync::{Arc, Condvar, Mutex, MutexGuard},
     thread::{self, ThreadId},
     time::Duration,
 };
 
-use self::batch::Batch;
+use self::batch::{Batch, CHUNK, SHARED_CHUNK};
 use crate::{
     config::Overflow,
     output::Output,
@@ -24,6 +26,15 @@ use crate::{
 const GATHER: Duration = Duration::from_millis(1);
 /// How long it waits before it tries an output again that would have blocked.
 const RETRY: Duration = Duration::from_millis(10);
+/// How long a panic waits until its line is written: it may be the last one.
+const PANIC_WITHIN: Duration = Duration::from_millis(500);
+/// What panics and the log itself may add to a full buffer, in bytes.
+const RESERVE: usize = 64 << 10;
+
+thread_local! {
+    /// Whether the line of the panic that this thread is about to log was written.
+    static PANIC: Cell<Option<bool>> = const { Cell::new(None) };
+}
 
 /// Takes lines and has them written; it outlives its thread, and then writes in that of the caller.
 pub(crate) struct Writer {
@@ -45,10 +56,13 @@ struct State {
     batch: Batch,
     /// How many bytes the thread is about to write.
     in_flight: usize,
-    /// How many lines were taken.
-    accepted: u64,
-    /// Of how many it is known whether they were written or lost.
-    settled: u64,
+    /// How many lines were taken into a batch, which is the number of the last one.
+    queued: u64,
+    /// How many of those the output was given.
+    done: u64,
+    /// The number of the last one that the output failed to take.
+    failed: u64,
+    /// How many lines were lost, those included that found no room.
     lost: u64,
     /// What the log itself does not tell so far.
     untold: Lost,
@@ -79,44 +93,38 @@ impl Writer {
         Ok(writer)
     }
 
-    /// Takes a line, which ends in a line break. One that does not fit into an empty buffer is lost.
+    /// Takes a line, which ends in a line break. One that is longer than the buffer is lost.
     pub(crate) fn push(&self, line: &str) {
-        let mut state = lock(&self.state);
-        while self.overflow == Overflow::Block && line.len() <= self.capacity && !self.has_room(&state, line) {
-            state = self.wait(state, None);
+        if PANIC.get().is_some() {
+            return PANIC.set(Some(self.push_of_panic(line)));
         }
-        state.accepted += 1;
-        if state.phase == Phase::Ended {
-            drop(state);
-            return self.write_here(line);
-        }
-        if state.abandoned || !self.has_room(&state, line) {
-            return state.settle(1, 1, None);
-        }
-        state.batch.push(line);
-        if state.batch.len() >= state.wake_at {
-            self.wake(&mut state);
-        }
+        let patience = if self.overflow == Overflow::Block { Duration::MAX } else { Duration::ZERO };
+        self.enter(line, self.capacity, patience);
     }
 
-    /// Takes a warning of the log's own, with a count of what it is about.
+    /// Takes a line of the log's own, which waits for room no longer than it is told, whatever else `overflow` says.
+    pub(crate) fn push_own(&self, line: &str, within: Duration) {
+        self.enter(line, self.capacity + RESERVE, within);
+    }
+
+    /// Takes a warning of the log's own, with a count of what it is about; it does not wait.
     #[cfg(feature = "otel")]
     pub(crate) fn warn(&self, message: fmt::Arguments<'_>, count: Option<(&'static str, u64)>) {
-        self.push(&self.style.warning(message, count));
+        self.push_own(&self.style.warning(message, count), Duration::ZERO);
     }
 
     /// Waits until every line that was taken so far is written or lost; returns whether that came true in time.
     pub(crate) fn flush(&self, within: Duration) -> bool {
         let state = lock(&self.state);
-        let until = state.accepted;
-        self.wait_until(state, within, |state| state.settled >= until)
+        let until = state.queued;
+        self.wait_until(state, within, |state| state.done >= until).1
     }
 
     /// Has the thread end after everything is written, and waits for that; returns whether it came true in time.
     pub(crate) fn close(&self, within: Duration) -> bool {
         let mut state = lock(&self.state);
         state.phase = state.phase.max(Phase::Closing);
-        self.wait_until(state, within, |state| state.phase == Phase::Ended)
+        self.wait_until(state, within, |state| state.phase == Phase::Ended).1
     }
 
     /// Lets go of a thread that hangs, and of all who wait for it; returns how many lines it has left.
@@ -142,9 +150,37 @@ impl Writer {
         Some(lock(&self.state).untold.clone()).filter(|lost| lost.lines > 0).map(|lost| lost.to_string())
     }
 
-    fn has_room(&self, state: &State, line: &str) -> bool {
-        let taken = state.in_flight + state.batch.len();
-        state.phase == Phase::Ended || state.abandoned || line.len() <= self.capacity.saturating_sub(taken)
+    /// Takes the line of a panic, and waits for it; returns whether it was written.
+    fn push_of_panic(&self, line: &str) -> bool {
+        let Some(number) = self.enter(line, self.capacity + RESERVE, Duration::ZERO) else {
+            return false;
+        };
+        let (state, done) = self.wait_until(lock(&self.state), PANIC_WITHIN, |state| state.done >= number);
+        done && state.failed < number
+    }
+
+    /// Puts a line into a buffer of some capacity, for whose room it has some patience; returns its number unless it
+    /// is lost.
+    fn enter(&self, line: &str, capacity: usize, patience: Duration) -> Option<u64> {
+        let has_room = |state: &State| line.len() <= capacity.saturating_sub(state.in_flight + state.batch.len());
+        let mut state = lock(&self.state);
+        if !patience.is_zero() && line.len() <= capacity {
+            let goes_on = |state: &State| state.phase == Phase::Ended || has_room(state);
+            state = self.wait_until(state, patience, goes_on).0;
+        }
+        if state.phase == Phase::Ended {
+            return Some(self.write_here(state, line));
+        }
+        if state.abandoned || !has_room(&state) {
+            state.lose(1, if line.len() > capacity { TOO_LONG } else { TOO_SLOW });
+            return None;
+        }
+        state.queued += 1;
+        state.batch.push(line);
+        if state.batch.len() >= state.wake_at {
+            self.wake(&mut state);
+        }
+        Some(state.queued)
     }
 
     fn wake(&self, state: &mut State) {
@@ -152,17 +188,27 @@ impl Writer {
         self.work.notify_one();
     }
 
-    fn wait_until(&self, mut state: MutexGuard<'_, State>, within: Duration, done: impl Fn(&State) -> bool) -> bool {
-        let deadline = Instant::now() + within;
+    /// Waits for something to come true, and tells whether it has.
+    fn wait_until<'a>(
+        &self,
+        mut state: MutexGuard<'a, State>,
+        within: Duration,
+        done: impl Fn(&State) -> bool,
+    ) -> (MutexGuard<'a, State>, bool) {
+        if done(&state) {
+            return (state, true);
+        }
+        let deadline = Instant::now().checked_add(within);
         loop {
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            let is_hopeless = state.abandoned || state.thread == Some(thread::current().id());
+            if is_hopeless || left.is_some_and(|left| left.is_zero()) {
+                return (state, false);
+            }
+            state = self.wait(state, left);
             if done(&state) {
-                return true;
+                return (state, true);
             }
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() || state.abandoned || state.thread == Some(thread::current().id()) {
-                return false;
-            }
-            state = self.wait(state, Some(left));
         }
     }
 
@@ -218,14 +264,14 @@ impl Writer {
     }
 
     fn write(&self, output: &mut Output, batch: &Batch) {
-        for chunk in batch.chunks() {
+        for chunk in batch.chunks(if output.is_shared() { SHARED_CHUNK } else { CHUNK }) {
             let lines = chunk.lines_within(chunk.bytes.len());
             let result = output.write(chunk.bytes, || self.pause());
             let mut state = lock(&self.state);
             state.in_flight -= chunk.bytes.len();
-            match result {
-                Ok(()) => state.settle(lines, 0, None),
-                Err((written, error)) => state.settle(lines, lines - chunk.lines_within(written), Some(error)),
+            state.done += lines;
+            if let Err((written, error)) = result {
+                state.fail(lines - chunk.lines_within(written), &error);
             }
             if state.waiting > 0 {
                 self.progress.notify_all();
@@ -233,12 +279,21 @@ impl Writer {
         }
     }
 
-    /// Writes a line where there is no thread any more.
-    fn write_here(&self, line: &str) {
+    /// Writes a line where there is no thread any more; returns its number.
+    fn write_here(&self, mut state: MutexGuard<'_, State>, line: &str) -> u64 {
+        state.queued += 1;
+        let number = state.queued;
+        drop(state);
         let mut output = lock(&self.output);
-        let error = output.write(line.as_bytes(), || self.pause()).err().map(|(_, error)| error);
-        lock(&self.state).settle(1, u64::from(error.is_some()), error);
+        let result = output.write(line.as_bytes(), || self.pause());
+        let mut state = lock(&self.state);
+        state.done += 1;
+        if let Err((_, error)) = result {
+            state.fail(1, &error);
+        }
+        drop(state);
         self.tell(&mut output);
+        number
     }
 
     /// Says on the log what it has lost, if that gets through.
@@ -249,9 +304,7 @@ impl Writer {
         }
         let line = self.style.warning(format_args!("{untold}"), Some(("dropped", untold.lines)));
         if output.write(line.as_bytes(), || self.pause()).is_ok() {
-            let mut state = lock(&self.state);
-            state.untold.lines -= untold.lines;
-            state.untold.error = state.untold.error.take().filter(|_| state.untold.lines > 0);
+            lock(&self.state).untold.lines -= untold.lines;
         }
     }
 
@@ -277,17 +330,18 @@ impl fmt::Debug for Writer {
 
 impl State {
     fn pending(&self) -> u64 {
-        self.accepted - self.settled
+        self.queued - self.done
     }
 
-    /// Notes what became of some lines.
-    fn settle(&mut self, lines: u64, lost: u64, error: Option<io::Error>) {
-        self.settled += lines;
-        self.lost += lost;
-        self.untold.lines += lost;
-        if let Some(error) = error {
-            self.untold.error = Some(error.to_string());
-        }
+    /// Notes that the last ones of the lines that are done are lost.
+    fn fail(&mut self, lines: u64, error: &io::Error) {
+        self.failed = self.done;
+        self.lose(lines, format!("the output failed: {error}"));
+    }
+
+    fn lose(&mut self, lines: u64, why: impl Into<Cow<'static, str>>) {
+        self.lost += lines;
+        self.untold = Lost { lines: self.untold.lines + lines, why: why.into() };
     }
 }
 
@@ -307,17 +361,23 @@ enum Phase {
 #[derive(Debug, Default, Clone)]
 struct Lost {
     lines: u64,
-    /// What the output said last, unless it was merely slow.
-    error: Option<String>,
+    /// Why the last of them did not.
+    why: Cow<'static, str>,
 }
+
+const TOO_LONG: &str = "longer than the whole `buffer`";
+const TOO_SLOW: &str = "the output is slower than the log";
 
 impl fmt::Display for Lost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let lines = if self.lines == 1 { "line was" } else { "lines were" };
-        write!(f, "{} log {lines} dropped: ", self.lines)?;
-        match &self.error {
-            Some(error) => write!(f, "the output failed: {error}"),
-            None => f.write_str("the output is slower than the log"),
-        }
+        write!(f, "{} log {lines} dropped: {}", self.lines, self.why)
     }
+}
+
+/// Runs what logs a panic on this thread, whose line does not stand back for anything; returns whether it was written.
+pub(crate) fn of_panic(log: impl FnOnce()) -> bool {
+    PANIC.set(Some(false));
+    log();
+    PANIC.take() == Some(true)
 }

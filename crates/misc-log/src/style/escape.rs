@@ -91,6 +91,8 @@ fn is_special(byte: u8, quoted: bool) -> bool {
         // The first bytes of U+0080 to U+009F, and of U+2028 and its like.
         kinds[0xc2] = 1;
         kinds[0xe2] = 1;
+        // Of U+061C.
+        kinds[0xd8] = 1;
         kinds[b'"' as usize] = QUOTE;
         kinds[b'\\' as usize] = QUOTE;
         kinds
@@ -101,7 +103,8 @@ fn is_special(byte: u8, quoted: bool) -> bool {
 
 /// Tells whether a character moves what follows it, or the cursor: controls, line separators, changes of direction.
 fn hides(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    const MARKS: [char; 3] = ['\u{61c}', '\u{200e}', '\u{200f}'];
+    c.is_control() || MARKS.contains(&c) || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]
@@ -125,6 +128,7 @@ mod tests {
     #[test]
     fn nothing_leaves_its_line() {
         check(Place::Line, "a\nb\r\tc\u{1b}[31m\u{7f}", "a\\nb\\r\\tc\\u{1b}[31m\\u{7f}");
+        check(Place::Line, "\u{200e}\u{200f}\u{61c}", "\\u{200e}\\u{200f}\\u{61c}");
         check(Place::Line, "\u{9b}2J\u{2028}\u{202e}x", "\\u{9b}2J\\u{2028}\\u{202e}x");
         check(Place::Line, r#"C:\x "y""#, r#"C:\x "y""#);
     }

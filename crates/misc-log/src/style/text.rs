@@ -68,7 +68,13 @@ impl Look {
                 Escaped { out, place: Place::Quotes }.push(text);
                 out.push('"');
             }
-            _ => self.escape(out, value),
+            _ => {
+                let start = out.len();
+                self.escape(out, value);
+                if could_be_fields(&out[start..]) {
+                    quote(out, start);
+                }
+            }
         }
     }
 
@@ -128,6 +134,26 @@ impl Look {
 /// Tells whether a string could be taken for more than one value, or for none.
 fn needs_quotes(text: &str) -> bool {
     text.is_empty() || text.contains(|c: char| c.is_whitespace() || matches!(c, '"' | '=' | '{' | '}'))
+}
+
+/// Tells whether what a value has shown of itself could be taken for more fields.
+fn could_be_fields(shown: &str) -> bool {
+    let mut words = shown.split_whitespace();
+    words.next().is_some() && words.any(|word| word.contains('='))
+}
+
+/// Puts what was written from `start` on in quotes.
+fn quote(out: &mut String, start: usize) {
+    let shown = out.split_off(start);
+    out.push('"');
+    // It was escaped before, but for what matters in quotes.
+    shown.chars().for_each(|letter| {
+        if letter == '"' {
+            out.push('\\');
+        }
+        out.push(letter);
+    });
+    out.push('"');
 }
 
 fn level(level: Level) -> (&'static str, &'static str) {

@@ -1,7 +1,9 @@
 //! Lines that are written together.
 
 /// How many bytes go into one call at most, so that there is progress to see on a slow output.
-const CHUNK: usize = 64 << 10;
+pub(super) const CHUNK: usize = 64 << 10;
+/// The same where others write, too: what POSIX has pipes take in one piece (`PIPE_BUF` on Linux).
+pub(super) const SHARED_CHUNK: usize = 4096;
 /// How much room an empty batch keeps.
 const KEEP: usize = 1 << 20;
 
@@ -39,11 +41,11 @@ impl Batch {
     }
 
     /// Splits the lines into what goes into one call each: whole lines, and at least one.
-    pub(super) fn chunks(&self) -> impl Iterator<Item = Chunk<'_>> {
+    pub(super) fn chunks(&self, limit: usize) -> impl Iterator<Item = Chunk<'_>> {
         let (mut start, mut rest) = (0, &*self.ends);
         std::iter::from_fn(move || {
             rest.first()?;
-            let count = rest.partition_point(|end| end - start <= CHUNK).max(1);
+            let count = rest.partition_point(|end| end - start <= limit).max(1);
             let (ends, later) = rest.split_at(count);
             let end = ends[count - 1];
             let chunk = Chunk { bytes: &self.bytes[start..end], start, ends };
@@ -82,7 +84,7 @@ mod tests {
     fn check(lines: &[usize], expected: &[(usize, u64)]) {
         let batch = batch(lines);
         let chunks: Vec<_> =
-            batch.chunks().map(|chunk| (chunk.bytes.len(), chunk.lines_within(chunk.bytes.len()))).collect();
+            batch.chunks(CHUNK).map(|chunk| (chunk.bytes.len(), chunk.lines_within(chunk.bytes.len()))).collect();
         assert_eq!(chunks, expected);
     }
 
@@ -97,7 +99,7 @@ mod tests {
     #[test]
     fn a_part_of_a_line_does_not_count() {
         let batch = batch(&[CHUNK, 10, 20]);
-        let chunk = batch.chunks().nth(1).unwrap();
+        let chunk = batch.chunks(CHUNK).nth(1).unwrap();
         assert_eq!([0, 9, 10, 29, 30].map(|count| chunk.lines_within(count)), [0, 0, 1, 1, 2]);
     }
 

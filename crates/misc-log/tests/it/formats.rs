@@ -199,3 +199,12 @@ fn a_foreign_parser_reads_every_line_of_json() {
     let output = python.wait_with_output().unwrap();
     assert_eq!(String::from_utf8(output.stdout).unwrap(), format!("{}\n", 0x3000));
 }
+
+#[test]
+fn a_value_cannot_pass_for_more_fields() {
+    let shown = line(Format::Compact, || {
+        let name = "bob admin=true \"x\"";
+        info!(user = %name, plain = %"two words", debug = ?Some(1), "in");
+    });
+    assert_eq!(shown, r#" INFO it::formats: in user="bob admin=true \"x\"" plain=two words debug=Some(1)"#);
+}

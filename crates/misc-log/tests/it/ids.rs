@@ -53,3 +53,29 @@ fn lines_outside_of_spans_have_no_ids() {
     let line = object(|| info!("alone"));
     assert_eq!(line.as_object().unwrap().len(), 4, "{line}");
 }
+
+#[test]
+fn a_field_without_a_value_takes_nothing_away() {
+    let line = object(|| {
+        let _request = info_span!("request", trace_id = "t1", span_id = "s1").entered();
+        info!(trace_id = None::<&str>, "answered");
+    });
+    assert_eq!((&line["trace_id"], &line["span_id"]), (&"t1".into(), &"s1".into()));
+}
+
+#[test]
+fn an_id_that_fails_to_show_itself_is_missing() {
+    struct Broken;
+
+    impl std::fmt::Debug for Broken {
+        fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            Err(std::fmt::Error)
+        }
+    }
+
+    let line = object(|| {
+        let _request = info_span!("request", trace_id = ?Broken).entered();
+        info!("answered");
+    });
+    assert_eq!((line.get("trace_id"), &line["message"]), (None, &"answered".into()));
+}

@@ -8,6 +8,7 @@ mod ids;
 mod layers;
 #[cfg(feature = "otel")]
 mod otel;
+mod output;
 mod repeats;
 mod service;
 #[cfg(target_os = "linux")]

@@ -4,13 +4,15 @@ mod collector;
 
 use std::{net::TcpListener, time::Duration};
 
-use misc_log::{Config, Format, Otel, Setup};
+use misc_log::{Config, Format, Otel, Output, Setup};
 use serde_json::json;
 use tokio::time::Instant;
 use tracing::{info, info_span, trace_span, warn};
 
 use self::collector::Collector;
-use crate::support::Logged;
+#[cfg(target_os = "linux")]
+use crate::slow::StuckPipe;
+use crate::support::{Dir, Logged};
 
 fn logged(endpoint: &str, settings: impl FnOnce(&mut Config, &mut Otel)) -> Logged {
     Logged::with(|config| {
@@ -97,30 +99,52 @@ fn end_without_collector(endpoint: &str) -> String {
     text
 }
 
+/// Checks that one warning says where one span did not get to, and why.
+#[track_caller]
+fn has_warning(text: &str, endpoint: &str, why: &str) {
+    let begin = format!("spans could not be exported to {endpoint} and are lost: ");
+    let warnings: Vec<_> = text.lines().filter(|line| line.contains(&begin)).collect();
+    let [warning] = &*warnings else { panic!("{text}") };
+    assert!(warning.contains(why) && warning.ends_with(r#","lost":1}"#), "{text}");
+}
+
 #[test]
 fn a_collector_that_is_away_does_not_hold_the_end() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("http://{}/v1/traces", listener.local_addr().unwrap());
     drop(listener);
-    end_without_collector(&endpoint);
+    has_warning(&end_without_collector(&endpoint), &endpoint, "Connection refused");
 }
 
 #[test]
 fn a_collector_that_hangs_does_not_hold_the_end() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let text = end_without_collector(&format!("http://{}/v1/traces", listener.local_addr().unwrap()));
-    assert!(text.contains("not all spans were exported before the end"), "{text}");
+    let endpoint = format!("http://{}/v1/traces", listener.local_addr().unwrap());
+    has_warning(&end_without_collector(&endpoint), &endpoint, "");
 }
 
 #[test]
 fn spans_that_are_refused_are_told_of() {
     let collector = Collector::answering("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n");
-    let logged = logged(collector.endpoint(), |_, _| {});
+    let endpoint = collector.endpoint().replace("http://", "http://name:secret@");
+    let logged = logged(&format!("{endpoint}?token=secret"), |_, _| {});
     logged.run(|| drop(info_span!("request")));
-    let text = logged.end();
-    let warning = text.lines().find(|line| line.contains("spans could not be exported and are lost: "));
-    assert!(warning.is_some_and(|line| line.contains("400") && line.ends_with(r#","lost":1}"#)), "{text}");
+    has_warning(&logged.end(), collector.endpoint(), "400 Bad Request");
     collector.stop();
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_report_does_not_wait_for_an_output_that_takes_nothing() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}/v1/traces", listener.local_addr().unwrap());
+    drop(listener);
+    let dir = Dir::new();
+    let pipe = StuckPipe::new(&dir);
+    let logged = logged(&endpoint, |config, _| pipe.configure(config));
+    logged.run(|| drop(info_span!("request")));
+    pipe.fill(&logged);
+    pipe.ends_in_time(logged);
 }
 
 #[track_caller]
@@ -135,7 +159,20 @@ fn refused(otel: &serde_json::Value, why: &str) {
 fn settings_that_cannot_be_are_refused() {
     refused(&json!({ "sample_ratio": 1.5 }), "`sample_ratio` is 1.5, which is not from 0 to 1");
     refused(&json!({ "filter": "x=y" }), "`x=y` at column 1");
-    refused(&json!({ "endpoint": "http://[" }), "invalid endpoint 'http://['");
+    for endpoint in ["http://[", "localhost:4318", "ftp://x", "", "/v1/traces", "http://:4318"] {
+        refused(&json!({ "endpoint": endpoint }), &format!("`{endpoint}` is no endpoint; write a whole address"));
+    }
+}
+
+#[test]
+fn settings_that_are_refused_leave_no_file() {
+    let dir = Dir::new();
+    let mut config = Config::default();
+    config.output = Output::File(dir.file("log"));
+    config.otel = Some(Otel::default());
+    config.otel.as_mut().unwrap().sample_ratio = Some(1.5);
+    assert!(Setup::new(config).build().is_err());
+    assert!(!dir.file("log").exists());
 }
 
 #[test]
@@ -143,5 +180,5 @@ fn tokens_are_neither_printed_nor_serialised() {
     let config = json!({ "otel": { "headers": { "authorization": "secret" }, "timeout": "5s" } });
     let config: Config = serde_json::from_value(config).unwrap();
     let shown = format!("{config:?} {}", serde_json::to_string(&config).unwrap());
-    assert!(!shown.contains("secret") && shown.contains("5000ms"), "{shown}");
+    assert!(!shown.contains("secret") && shown.contains("5000000us"), "{shown}");
 }

@@ -6,6 +6,7 @@ use misc_log::{Format, RepeatLimit};
 use serde_json::Value;
 use tokio::time::Instant;
 use tracing::{info, warn};
+use tracing_log::{format_trace, log};
 
 use crate::support::Logged;
 
@@ -60,4 +61,27 @@ fn places_are_not_limited_unless_that_is_configured() {
     let logged = Logged::new(Format::Json);
     logged.run(|| (0..1000).for_each(|_| info!("often")));
     assert_eq!(logged.json().len(), 1000);
+}
+
+/// Logs at a place of the `log` crate that a program makes up.
+fn record(number: u32) {
+    let target = format!("made-up-{number}");
+    let mut record = log::Record::builder();
+    record.level(log::Level::Info).target(&target);
+    format_trace(&record.args(format_args!("from the `log` crate")).build()).unwrap();
+}
+
+#[test]
+fn places_that_are_made_up_do_not_fill_the_memory_nor_lift_the_limit() {
+    let logged = logged(1, Duration::from_secs(3600));
+    logged.run(|| {
+        (0..11_000).for_each(record);
+        (0..5).for_each(|number| warn!(number, "real"));
+    });
+    let text = logged.end();
+    // All that are told apart, and one of the others.
+    assert_eq!(text.matches(r#""target":"made-up-"#).count(), 10_001);
+    assert_eq!(text.matches(r#""message":"real""#).count(), 1);
+    let others = text.lines().find(|line| line.contains(r#""target":"log""#)).unwrap();
+    assert!(others.contains(r#""suppressed":999"#) && others.contains(r#""location":"(others)""#), "{others}");
 }

@@ -2,17 +2,17 @@
 
 use std::{
     fs::File,
-    io::{BufRead, BufReader, Read},
-    num::NonZeroUsize,
-    path::Path,
+    io::{BufRead, BufReader, Read, Write},
+    num::{NonZeroU32, NonZeroUsize},
+    path::{Path, PathBuf},
     sync::mpsc,
     thread,
     time::Duration,
 };
 
-use misc_log::{Format, Output, Overflow};
+use misc_log::{Config, Format, Output, Overflow, RepeatLimit};
 use serde_json::Value;
-use tracing::info;
+use tracing::{dispatcher::with_default, info, warn};
 
 use crate::support::{Dir, Logged};
 
@@ -155,6 +155,98 @@ fn a_closed_pipe_is_counted() {
     logged.run(|| (0..10).for_each(|number| info!(number, "line")));
     assert!(logged.log.flush(Duration::from_secs(10)));
     assert_eq!(logged.log.dropped(), 10);
+}
+
+/// A pipe that is open, and from which nobody reads.
+pub(crate) struct StuckPipe {
+    path: PathBuf,
+    pub(crate) reader: File,
+}
+
+impl StuckPipe {
+    pub(crate) fn new(dir: &Dir) -> Self {
+        let path = dir.file("fifo");
+        fifo(&path);
+        // Open for both, it waits for nobody.
+        let reader = File::options().read(true).write(true).open(&path).unwrap();
+        Self { path, reader }
+    }
+
+    /// Has a log wait for this pipe.
+    pub(crate) fn configure(&self, config: &mut Config) {
+        config.output = Output::File(self.path.clone());
+        config.buffer = NonZeroUsize::new(10_000).unwrap();
+        config.overflow = Overflow::Block;
+    }
+
+    /// Logs until the pipe takes no more, from threads that may have to wait for that.
+    pub(crate) fn fill(&self, logged: &Logged) {
+        while logged.log.flush(Duration::from_millis(200)) {
+            let dispatch = logged.dispatch.clone();
+            let text = "x".repeat(9_850);
+            thread::spawn(move || with_default(&dispatch, || (0..30).for_each(|_| info!("{text}"))));
+        }
+    }
+
+    pub(crate) fn ends_in_time(&self, logged: Logged) {
+        let (ended, end) = mpsc::channel();
+        thread::spawn(move || {
+            drop(logged);
+            ended.send(()).unwrap();
+        });
+        end.recv_timeout(Duration::from_secs(20)).expect("it ends");
+    }
+}
+
+#[test]
+fn what_repeats_itself_does_not_wait_for_an_output_that_takes_nothing() {
+    let dir = Dir::new();
+    let pipe = StuckPipe::new(&dir);
+    let logged = Logged::with(|config| {
+        pipe.configure(config);
+        config.repeat_limit = Some(RepeatLimit::new(NonZeroU32::new(30).unwrap(), Duration::from_secs(3600)));
+    });
+    logged.run(|| (0..31).for_each(|_| warn!("often")));
+    pipe.fill(&logged);
+    pipe.ends_in_time(logged);
+}
+
+#[test]
+fn flush_does_not_take_lines_that_found_no_room_for_written() {
+    let dir = Dir::new();
+    let pipe = StuckPipe::new(&dir);
+    let logged = Logged::with(|config| {
+        pipe.configure(config);
+        config.overflow = Overflow::Drop;
+    });
+    pipe.fill(&logged);
+    let dispatch = logged.dispatch.clone();
+    let more = thread::spawn(move || with_default(&dispatch, || (0..50_000).for_each(|number| info!(number, "line"))));
+    assert!(!logged.log.flush(Duration::from_millis(200)));
+    more.join().unwrap();
+    assert!(logged.log.dropped() > 0);
+}
+
+#[test]
+fn lines_stay_whole_where_others_write_too() {
+    let dir = Dir::new();
+    let pipe = StuckPipe::new(&dir);
+    let StuckPipe { path, reader } = pipe;
+    let logged = to(&path, 1 << 20, Overflow::Block);
+    let other = thread::spawn({
+        let mut other = File::options().append(true).open(&path).unwrap();
+        move || (0..50_000).for_each(|_| other.write_all(b"{\"other\":true}\n").unwrap())
+    });
+    let reading = thread::spawn(move || {
+        let lines = BufReader::new(reader).lines().map(Result::unwrap).take_while(|line| line != "end");
+        lines.inspect(|line| drop(serde_json::from_str::<Value>(line).expect(line))).count()
+    });
+    let text = "x".repeat(100);
+    logged.run(|| (0..20_000).for_each(|number| info!(number, text, "line")));
+    other.join().unwrap();
+    assert!(logged.log.flush(Duration::from_secs(60)));
+    File::options().append(true).open(&path).unwrap().write_all(b"end\n").unwrap();
+    assert_eq!(reading.join().unwrap(), 70_000);
 }
 
 #[test]

@@ -35,7 +35,7 @@ fn a_line_that_does_not_fit_into_the_buffer_is_counted() {
         assert_eq!(logged.log.dropped(), 1);
         let text = logged.end();
         assert!(text.contains("short\n"), "{text}");
-        assert!(text.contains("1 log line was dropped: the output is slower than the log dropped=1\n"), "{text}");
+        assert!(text.contains("1 log line was dropped: longer than the whole `buffer` dropped=1\n"), "{text}");
     }
 }
 

@@ -41,6 +41,39 @@ fn a_panic_that_the_filter_leaves_out_goes_to_the_hook_from_before() {
     assert!(ended.err.contains("panicked at crates/misc-log/examples/log_subject.rs:"), "{ended:#?}");
 }
 
+/// Checks that a panic that is not on the log is told by the hook from before.
+#[track_caller]
+fn is_told_by_the_hook_from_before(scenario: &str, settings: &serde_json::Value) {
+    let ended = Subject::start(scenario, settings).end();
+    ended.with_code(0);
+    assert_eq!(ended.log, "");
+    assert!(ended.err.contains("panicked at crates/misc-log/examples/log_subject.rs:"), "{ended:#?}");
+}
+
+#[test]
+fn another_layer_does_not_make_a_panic_vanish() {
+    is_told_by_the_hook_from_before("panics-beside", &json!({ "filter": "off" }));
+}
+
+#[cfg(feature = "otel")]
+#[test]
+fn the_export_does_not_make_a_panic_vanish() {
+    is_told_by_the_hook_from_before("panics", &json!({ "filter": "off", "otel": {} }));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_output_that_fails_does_not_make_a_panic_vanish() {
+    is_told_by_the_hook_from_before("panics", &json!({ "output": "/dev/full" }));
+}
+
+#[test]
+fn panics_are_not_limited() {
+    let ended = Subject::start("panics", &json!({ "repeat_limit": { "lines": 1, "per": "1h" } })).end();
+    let panics: Vec<_> = ended.lines().iter().map(|line| line["message"].clone()).collect();
+    assert_eq!(panics, ["first", "second"]);
+}
+
 #[test]
 fn panics_are_left_to_others_where_that_is_configured() {
     let ended = Subject::start("panic", &json!({ "panic_hook": false })).end();

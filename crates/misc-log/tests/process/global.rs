@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::subject::{Subject, command};
+use crate::subject::{Dir, Subject, command};
 
 #[test]
 fn a_second_initialisation_is_an_error() {
@@ -27,6 +27,16 @@ fn a_foreign_subscriber_is_left_in_peace() {
     let ended = Subject::start("foreign", &json!({})).end();
     ended.with_code(0);
     assert_eq!((&*ended.out, &*ended.log), ("true\nOFF\n", ""));
+}
+
+#[test]
+fn a_foreign_logger_is_left_in_peace() {
+    let dir = Dir::new();
+    let ended = Subject::start("foreign-logger", &json!({ "output": dir.file("empty") })).end();
+    ended.with_code(0);
+    assert_eq!(ended.out, "true\n");
+    // The `log` crate does not tell before that it has a logger, so the file was made.
+    assert_eq!(std::fs::read_to_string(dir.file("empty")).unwrap(), "");
 }
 
 /// What the program says with a filter in the environment, and how many of its lines are on the log.

@@ -1,12 +1,12 @@
 //! An output that takes nothing: nobody reads from the pipe.
 
-use std::{fs::File, io::Read, time::Duration};
+use std::{fs::File, io::Read, thread, time::Duration};
 
 use rustix::{
     fs::{CWD, Mode, mkfifoat},
     process::Signal,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::subject::{Dir, Ended, Subject};
@@ -35,11 +35,35 @@ fn a_second_signal_leaves_time_to_say_what_is_not_written() {
     assert!(err.contains("log lines are not written yet: the output is slow\n"), "{err}");
 }
 
+#[test]
+fn a_panic_goes_on_and_gets_into_a_buffer_that_is_full() {
+    for overflow in ["drop", "block"] {
+        let (mut subject, mut reader, _dir) =
+            on_a_stuck_pipe_with("panics-stuck", json!({ "buffer": 1000, "overflow": overflow }));
+        subject.prints("unwound");
+        let log = thread::spawn(move || {
+            let mut log = String::new();
+            reader.read_to_string(&mut log).unwrap();
+            log
+        });
+        let Ended { code, err, .. } = subject.end();
+        assert_eq!(code, Some(0), "{err}");
+        let log = log.join().unwrap();
+        assert!(err.contains("panicked at crates/misc-log/examples/log_subject.rs:"), "{overflow}: {err}\n{log}");
+        assert!(log.contains(r#""target":"panic","message":"first""#), "{overflow}: {log}");
+    }
+}
+
 /// Starts a scenario that logs more than a pipe holds, to one that nobody reads from.
 fn on_a_stuck_pipe(scenario: &str) -> (Subject, File, Dir) {
+    on_a_stuck_pipe_with(scenario, json!({}))
+}
+
+fn on_a_stuck_pipe_with(scenario: &str, mut settings: Value) -> (Subject, File, Dir) {
     let dir = Dir::new();
     let path = dir.file("fifo");
     mkfifoat(CWD, &path, Mode::RWXU).unwrap();
-    let subject = Subject::start(scenario, &json!({ "output": path }));
+    settings["output"] = json!(path);
+    let subject = Subject::start(scenario, &settings);
     (subject, File::open(path).unwrap(), dir)
 }
