@@ -13,8 +13,8 @@
 //!
 //! and ends in a line break. It is written in one call to a file opened for appending, so that tests in other threads
 //! and processes do not mix with it. `MISC_REQUIRE_TOOLS=1` and `MISC_REQUIRE_SERVICES=1` are for the test to read:
-//! with the one that applies, it fails instead. The name of the test is that of its thread. The function that does all
-//! this belongs in misc-test.
+//! with the one that applies, it fails instead. The name of the test is that of its thread. `misc_test::skip` does all
+//! this, and `tool` and `server` look and skip.
 
 use std::{fs, path::PathBuf, process::Command};
 

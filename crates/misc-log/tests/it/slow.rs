@@ -31,6 +31,19 @@ fn to(path: &Path, buffer: usize, overflow: Overflow) -> Logged {
     })
 }
 
+/// A log to a pipe that is open, with the end to read from.
+fn piped(overflow: Overflow) -> (Dir, File, Logged) {
+    let dir = Dir::new();
+    let path = dir.file("fifo");
+    fifo(&path);
+    let reader = thread::spawn({
+        let path = path.clone();
+        move || File::open(path).unwrap()
+    });
+    let logged = to(&path, 1 << 20, overflow);
+    (dir, reader.join().unwrap(), logged)
+}
+
 /// What a reader has seen of numbered lines.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Seen {
@@ -143,15 +156,8 @@ fn a_full_disk_is_counted() {
 
 #[test]
 fn a_closed_pipe_is_counted() {
-    let dir = Dir::new();
-    let path = dir.file("fifo");
-    fifo(&path);
-    let reader = thread::spawn({
-        let path = path.clone();
-        move || File::open(path).unwrap()
-    });
-    let logged = to(&path, 1 << 20, Overflow::Block);
-    drop(reader.join().unwrap());
+    let (_dir, reader, logged) = piped(Overflow::Block);
+    drop(reader);
     logged.run(|| (0..10).for_each(|number| info!(number, "line")));
     assert!(logged.log.flush(Duration::from_secs(10)));
     assert_eq!(logged.log.dropped(), 10);
@@ -251,15 +257,7 @@ fn lines_stay_whole_where_others_write_too() {
 
 #[test]
 fn flush_gives_up_in_time() {
-    let dir = Dir::new();
-    let path = dir.file("fifo");
-    fifo(&path);
-    let reader = thread::spawn({
-        let path = path.clone();
-        move || File::open(path).unwrap()
-    });
-    let logged = to(&path, 1 << 20, Overflow::Drop);
-    let mut reader = reader.join().unwrap();
+    let (_dir, mut reader, logged) = piped(Overflow::Drop);
     // More than a pipe holds.
     logged.run(|| (0..2000).for_each(|number| info!(number, "line")));
     assert!(!logged.log.flush(Duration::from_millis(20)));
