@@ -6,7 +6,8 @@ use std::io;
 ///
 /// Anywhere in the chain of an error that ends the app, it decides the exit code: 78 for a bad configuration
 /// (`EX_CONFIG` of `sysexits.h`), 0 for `--help`. The text is printed as it is, on standard output when the code is 0
-/// and on standard error otherwise, without a list of failures around it when it is the whole error.
+/// and on standard error otherwise, without a list of failures around it when it is the whole error, or when the error
+/// around it says the same.
 ///
 /// # Examples
 /// ```

@@ -20,6 +20,7 @@ mod report;
 mod resource;
 mod restart;
 mod run;
+pub mod schema;
 mod scope;
 mod service;
 mod signals;

@@ -111,13 +111,14 @@ impl Report {
         self.late.truncate(Self::LISTED);
     }
 
-    /// The `Exit` that is all there is to tell: it is the whole error, or it means success.
+    /// The `Exit` that is all there is to tell: it is the whole error, or says the same as that, or it means success.
     fn lone_exit(&self) -> Option<&Exit> {
         let ([failure], []) = (&*self.failures, &*self.late) else {
             return None;
         };
-        let whole = failure.error().downcast_ref().filter(|_| failure.path().is_empty());
-        whole.or_else(|| Exit::find(failure.error()).filter(|exit| exit.code() == 0))
+        let error = failure.error();
+        let whole = |exit: &&Exit| failure.path().is_empty() && error.to_string() == exit.text();
+        Exit::find(error).filter(|exit| exit.code() == 0 || whole(exit))
     }
 
     /// Prints the report where the user of a command looks for it.

@@ -19,6 +19,7 @@ mod reloads;
 mod report;
 mod resources;
 mod restart;
+mod schema;
 mod sockets;
 mod start;
 mod status;
