@@ -45,6 +45,10 @@ use serde::{Serialize, Serializer};
 use crate::sockets::Address;
 
 /// Says what a type looks like in settings.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not say what it looks like in settings",
+    note = "derive `Config` or `Describe` for it; a field that is not `nested` may have any type"
+)]
 pub trait Describe {
     /// What it looks like.
     const KIND: Kind;

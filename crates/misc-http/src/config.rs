@@ -1,6 +1,7 @@
 //! The settings of a server.
 
 use misc_core::Address;
+use misc_macros::Describe;
 use serde::{Deserialize, Serialize};
 
 /// The settings of a [`Server`](crate::Server); an address alone is one, too.
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 /// let config = Config::from("127.0.0.1:8080");
 /// assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
 /// ```
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, Describe)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Config {

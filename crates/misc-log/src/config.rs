@@ -7,6 +7,8 @@ use std::{
     time::Duration,
 };
 
+use misc_core::schema::{self, Kind};
+use misc_macros::Describe;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
 use crate::period;
@@ -21,7 +23,7 @@ use crate::period;
 /// assert_eq!(config.format, Format::Json);
 /// # Ok::<(), serde_json::Error>(())
 /// ```
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, Describe)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Config {
@@ -35,10 +37,12 @@ pub struct Config {
     /// Where lines go (`stderr`).
     pub output: Output,
     /// How many bytes may wait for the output (8 MiB).
+    #[describe(bytes)]
     pub buffer: NonZeroUsize,
     /// What happens to a line that finds the buffer full (`drop`).
     pub overflow: Overflow,
     /// How often one place in the code may log (as often as it likes).
+    #[describe(nested)]
     pub repeat_limit: Option<RepeatLimit>,
     /// Whether [`init`](crate::init) has panics logged, instead of printed on standard error (yes).
     pub panic_hook: bool,
@@ -47,6 +51,7 @@ pub struct Config {
     /// Where spans are exported to (nowhere).
     #[cfg(feature = "otel")]
     #[cfg_attr(docsrs, doc(cfg(feature = "otel")))]
+    #[describe(nested)]
     pub otel: Option<crate::Otel>,
 }
 
@@ -70,7 +75,7 @@ impl Default for Config {
 }
 
 /// How a line looks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, Describe)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Format {
@@ -89,7 +94,7 @@ pub enum Format {
 }
 
 /// Whether lines have colours; only those for people ever have, [`Format::Pretty`] and [`Format::Compact`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, Describe)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Color {
@@ -117,6 +122,10 @@ pub enum Output {
     Stdout,
     /// A file.
     File(PathBuf),
+}
+
+impl schema::Describe for Output {
+    const KIND: Kind = Kind::Text;
 }
 
 impl fmt::Display for Output {
@@ -152,7 +161,7 @@ impl<'de> Deserialize<'de> for Output {
 }
 
 /// What happens to a line that finds the buffer full.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, Describe)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Overflow {
@@ -167,14 +176,15 @@ pub enum Overflow {
 ///
 /// What is left out is counted: the next line from that place says how many (`suppressed=12`), and so does the end of
 /// the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Describe)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct RepeatLimit {
     /// How many lines.
     pub lines: NonZeroU32,
-    /// The period: a number of `us`, `ms`, `s`, `m` or `h`, as in `10s`.
+    /// The period, as in `10s` or `1h30m`.
     #[serde(with = "period")]
+    #[describe(duration)]
     pub per: Duration,
 }
 

@@ -13,6 +13,7 @@ use std::{
     time::Duration,
 };
 
+use misc_macros::Describe;
 use opentelemetry::{
     Context, Key, KeyValue,
     trace::{TraceContextExt, TracerProvider},
@@ -55,7 +56,7 @@ const QUIET: Duration = Duration::from_secs(60);
 /// let mut config = Config::default();
 /// config.otel = Some(otel);
 /// ```
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, Describe)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Otel {
@@ -63,9 +64,11 @@ pub struct Otel {
     pub endpoint: Option<String>,
     /// Headers of each request, such as an access token; neither printed nor serialised.
     #[serde(skip_serializing)]
+    #[describe(secret)]
     pub headers: BTreeMap<String, String>,
     /// How long one batch may take, with retries (`OTEL_EXPORTER_OTLP_*TIMEOUT`, else 10 s).
     #[serde(with = "period::optional")]
+    #[describe(duration)]
     pub timeout: Option<Duration>,
     /// Which part of the traces that begin here is exported, from 0 to 1 (`OTEL_TRACES_SAMPLER`, else all).
     pub sample_ratio: Option<f64>,

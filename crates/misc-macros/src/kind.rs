@@ -1,0 +1,84 @@
+//! The kind of a field, as the expression that finds it.
+
+use proc_macro2::TokenStream;
+use quote::quote_spanned;
+use syn::{GenericArgument, PathArguments, Type, spanned::Spanned};
+
+use crate::{errors::Errors, keys::Keys, place::at};
+
+/// What decides the kind of a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Its type, if that describes itself.
+    Type,
+    /// Its type, which must describe itself.
+    Nested,
+    /// Its type, with a unit of bytes.
+    Bytes,
+    Text,
+    Duration,
+    Any,
+}
+
+impl Kind {
+    /// Reads the keys of which a field has one at most.
+    pub(crate) fn read(keys: &Keys, errors: &mut Errors) -> Option<Self> {
+        let all =
+            [("nested", Self::Nested), ("bytes", Self::Bytes), ("text", Self::Text), ("duration", Self::Duration)];
+        let mut first: Option<(&str, Self)> = None;
+        for (name, kind) in all {
+            match (keys.flag(name, errors), first) {
+                (None, _) => {}
+                (Some(_), None) => first = Some((name, kind)),
+                (Some(span), Some((first, _))) => errors.at(span, format!("a field is either `{first}` or `{name}`")),
+            }
+        }
+        first.map(|(_, kind)| kind)
+    }
+
+    /// Returns whether the type has a say in it.
+    pub(crate) fn is_of_type(self) -> bool {
+        matches!(self, Self::Type | Self::Nested | Self::Bytes)
+    }
+
+    /// Writes the expression, of type `&'static Kind`, for a type of which an `Option` may be left out.
+    pub(crate) fn tokens(self, schema: &TokenStream, ty: &Type, optional: bool) -> TokenStream {
+        let span = at(ty.span());
+        match (self, inside_option(ty).filter(|_| optional)) {
+            (Self::Bytes | Self::Text | Self::Duration, Some(inner)) => {
+                let inner = self.tokens(schema, inner, false);
+                quote_spanned!(span=> &#schema::Kind::Optional(#inner))
+            }
+            (Self::Type, _) => probe(schema, ty),
+            (Self::Nested, _) => quote_spanned!(span=> &<#ty as #schema::Describe>::KIND),
+            (Self::Bytes, _) => {
+                let number = probe(schema, ty);
+                quote_spanned!(span=> &#schema::Kind::Bytes(#number))
+            }
+            (Self::Text, _) => quote_spanned!(span=> &#schema::Kind::Text),
+            (Self::Duration, _) => quote_spanned!(span=> &#schema::Kind::Duration),
+            (Self::Any, _) => quote_spanned!(span=> &#schema::Kind::Any),
+        }
+    }
+}
+
+/// Writes the expression for a type that may not describe itself.
+pub(crate) fn probe(schema: &TokenStream, ty: &Type) -> TokenStream {
+    quote_spanned!(at(ty.span())=> <#schema::Probe<#ty>>::KIND)
+}
+
+/// Returns the type inside an `Option`, which is told by its name as serde does.
+pub(crate) fn inside_option(ty: &Type) -> Option<&Type> {
+    let last = match ty {
+        Type::Group(group) => return inside_option(&group.elem),
+        Type::Path(path) => path.path.segments.last().filter(|last| last.ident == "Option")?,
+        _ => return None,
+    };
+    match &last.arguments {
+        PathArguments::AngleBracketed(arguments) => match arguments.args.first()? {
+            GenericArgument::Type(inner) => Some(inner),
+            _ => None,
+        },
+        _ => None,
+    }
+}

@@ -1,0 +1,121 @@
+#![doc = include_str!("../README.md")]
+
+mod config;
+mod container;
+mod derive;
+mod describe;
+mod docs;
+mod entry;
+mod errors;
+mod field;
+mod generics;
+mod keys;
+mod kind;
+mod literal;
+mod place;
+mod rename;
+mod serde;
+mod variant;
+
+use proc_macro::TokenStream;
+use syn::{DeriveInput, Error, parse_macro_input};
+
+use self::{container::Container, derive::Derive};
+
+/// Makes a struct loadable as settings: it stands beside `#[derive(Deserialize)]`.
+///
+/// It writes three things: [`Describe`](macro@Describe), that is which keys there are, with their documentation from `///`
+/// comments; `Config`, that is the prefix, and the name and the version of the package; and `Validate`, that is the rules of
+/// the type and of its sections. On an enum it leaves `Config` out: an enum is a part of settings.
+///
+/// # On a struct or an enum
+///
+/// | `#[config(..)]` | Means |
+/// | --- | --- |
+/// | `env_prefix = "APP"` | All variables begin with `APP_`. For the struct that is loaded; those inside need none. |
+/// | `validate` | The type has rules: its own `fn validate(&self) -> Result<(), Invalid>` is called once it is read. |
+/// | `garde` | The rules of `#[derive(garde::Validate)]` hold. Needs the feature `garde`. |
+/// | `defaults` | Beside `#[serde(default)]`: shows the values of the struct's `Default` as defaults. Needs `Serialize`. |
+/// | `kind = Kind::Text` | The type looks like this, whatever it holds: for one that reads itself. |
+/// | `crate = "path"` | Where misc-config is, when Cargo's manifest does not tell. |
+///
+/// # On a field
+///
+/// | `#[config(..)]` | Means |
+/// | --- | --- |
+/// | `default = 8000` | What it is worth when it is not set: a string, a number, a boolean, a character, or an array of them. What is computed goes to `#[serde(default = "function")]`. |
+/// | `env = "PORT"` | The whole name of its variable, prefix included. |
+/// | `short = 'p'` | Its short flag. |
+/// | `nested` | It is a section, or a list or a map of such: its type must describe itself, and the rules of that type hold. |
+/// | `secret` | Its value is never shown. |
+/// | `bytes` | A number that may have a unit, such as `10MiB`. |
+/// | `duration` | A span of time, whatever the type: for one that is read by `#[serde(with = "..")]`. |
+/// | `text` | A text, whatever the type. |
+/// | `keep_empty` | An empty variable is an empty value, instead of none. |
+///
+/// Of `nested`, `bytes`, `duration` and `text`, a field has one at most. The field of a newtype, which looks like what it
+/// holds, has those and `secret` alone. A type that does not describe itself is taken as it is: anything goes until serde
+/// reads it.
+///
+/// # From serde
+///
+/// Names are those that serde reads: `rename`, `rename_all`, `rename_all_fields` and `alias` hold, with their forms for reading
+/// alone. What serde lets out may be left out: `default`, `Option`, `skip`. `flatten` puts the keys of a section beside its
+/// neighbours, and their rules hold. `transparent` shows the one field, `from` and `try_from` the type that is read instead.
+/// A field that is read `with` a function may be anything, unless a key above says what.
+///
+/// An enum is a choice of names if its variants hold nothing. With `#[serde(tag = "kind")]`, each variant brings its keys,
+/// whose rules only a `validate` of the enum itself calls. Anything goes where serde tells variants apart in another way, or
+/// lets one of them take the rest.
+///
+/// # Limits
+///
+/// Which keys there are is known when the program is compiled, so a type that holds itself needs `kind = Kind::Any`. A field
+/// whose type depends on a type parameter asks the parameter to describe itself, unless the field is a `text`, a `duration`
+/// or read by a function.
+#[proc_macro_derive(Config, attributes(config))]
+pub fn config(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    let written = Container::read(Derive::Config, &input).map(|container| {
+        [describe::implement(&container), config::implement_validate(&container), config::implement(&container)]
+            .into_iter()
+            .collect()
+    });
+    written.unwrap_or_else(Error::into_compile_error).into()
+}
+
+/// Says what a struct or an enum looks like in settings, for a crate that knows `misc-core` alone.
+///
+/// It takes what [`Config`](macro@Config) takes, under `#[describe(..)]`, without `env_prefix`, `validate` and `garde`. A
+/// struct with `#[serde(default)]` shows the values of its `Default`, for which it must be `Serialize`:
+///
+/// ```
+/// use misc_core::schema::{Describe as _, Kind};
+/// use misc_macros::Describe;
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize, Describe)]
+/// #[serde(default)]
+/// struct Config {
+///     /// How large a file may grow.
+///     #[describe(bytes)]
+///     limit: u64,
+/// }
+///
+/// impl Default for Config {
+///     fn default() -> Self {
+///         Self { limit: 10 << 20 }
+///     }
+/// }
+///
+/// let Kind::Struct(schema) = Config::KIND else { panic!("a struct") };
+/// let defaults = schema.defaults.expect("those of its `Default`");
+/// assert_eq!(serde_json::to_string(&defaults())?, r#"{"limit":10485760}"#);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[proc_macro_derive(Describe, attributes(describe))]
+pub fn describe(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    let written = Container::read(Derive::Describe, &input).map(|container| describe::implement(&container));
+    written.unwrap_or_else(Error::into_compile_error).into()
+}
