@@ -2,9 +2,15 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // The first program that people see is compiled, too.
 #![cfg_attr(all(doctest, feature = "http", feature = "log", feature = "test"), doc = include_str!("../../../README.md"))]
+// So is what the guide to settings shows.
+#![cfg_attr(all(doctest, feature = "config", feature = "log"), doc = include_str!("../../../docs/configuration.md"))]
 
 pub mod prelude;
 
+#[cfg(feature = "config")]
+#[cfg_attr(docsrs, doc(cfg(feature = "config")))]
+#[doc(inline)]
+pub use misc_config as config;
 #[cfg(feature = "http")]
 #[cfg_attr(docsrs, doc(cfg(feature = "http")))]
 #[doc(inline)]

@@ -1,14 +1,24 @@
-//! The facade under a name of the user's choice.
+//! The facade under a name of the user's choice, macros included.
 
 use std::process::ExitCode;
 
-use toolkit::{App, Context};
+use serde::Deserialize;
+use toolkit::{App, Context, config::Config};
+
+/// The settings of the consumer.
+#[derive(Debug, Deserialize, Config)]
+struct Settings {
+    /// What it says.
+    #[config(default = "any name will do")]
+    greeting: String,
+}
 
 fn main() -> ExitCode {
     toolkit::main(async || {
-        Ok(App::new("consumer").service("greeter", async |ctx: Context| {
+        let Settings { greeting } = Settings::load()?;
+        Ok(App::new("consumer").service("greeter", async move |ctx: Context| {
             ctx.ready();
-            println!("any name will do");
+            println!("{greeting}");
             Ok(())
         }))
     })

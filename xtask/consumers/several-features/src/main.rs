@@ -2,19 +2,36 @@
 
 use std::process::ExitCode;
 
+use garde::Validate;
 use misc::{
     App, Context,
-    log::Config,
+    config::Config,
     upgrade::{Activation, Notify},
 };
+use serde::Deserialize;
+
+/// The settings of the consumer.
+#[derive(Debug, Deserialize, Validate, Config)]
+#[config(garde)]
+struct Settings {
+    /// What it says.
+    #[garde(length(min = 1))]
+    #[config(default = "a module for each feature")]
+    greeting: String,
+    /// The log.
+    #[garde(skip)]
+    #[config(nested)]
+    log: misc::log::Config,
+}
 
 fn main() -> ExitCode {
     misc::main(async || {
-        let log = misc::log::init(Config::default())?;
+        let Settings { greeting, log } = Settings::load()?;
+        let log = misc::log::init(log)?;
         let app = App::new("consumer").with(log).with(Notify::from_env()?).with(Activation::from_env()?);
-        Ok(app.service("greeter", async |ctx: Context| {
+        Ok(app.service("greeter", async move |ctx: Context| {
             ctx.ready();
-            println!("a module for each feature");
+            println!("{greeting}");
             Ok(())
         }))
     })

@@ -1,0 +1,330 @@
+//! The keys of a schema, each with its path, its variable and its flag.
+
+use std::collections::HashMap;
+
+use misc_core::schema::{Defaults, Field, Kind, Schema, Variant};
+
+use crate::error::Problem;
+
+/// One key that has a value of its own.
+#[derive(Debug, Clone)]
+pub(crate) struct Key {
+    /// The names from the root on.
+    pub(crate) parts: Vec<&'static str>,
+    /// The names, with dots between them.
+    pub(crate) path: String,
+    /// The environment variable.
+    pub(crate) variable: String,
+    /// The flag on the command line, without the dashes in front.
+    pub(crate) flag: String,
+    /// What the schema says.
+    pub(crate) field: Field,
+    /// What its value looks like, without `Optional` and `Secret` around it.
+    pub(crate) kind: Kind,
+    /// Whether its value is never shown.
+    pub(crate) secret: bool,
+    /// How many of its parts name a section that is nothing where it is missing, if any: the longest such.
+    pub(crate) option: usize,
+    /// What the section that it is in is for, if anything says so.
+    pub(crate) section: &'static str,
+    /// The structs around it that have a `Default`, outermost first, each with how many of the parts lead to it.
+    pub(crate) defaults: Vec<(usize, fn() -> Defaults)>,
+}
+
+/// All keys of a schema, in order.
+#[derive(Debug)]
+pub(crate) struct Keys {
+    pub(crate) prefix: String,
+    pub(crate) all: Vec<Key>,
+}
+
+impl Keys {
+    /// Lists the keys of a struct.
+    pub(crate) fn of(kind: &'static Kind, prefix: &str) -> Self {
+        let mut keys = Self { prefix: prefix.to_owned(), all: Vec::new() };
+        if let Kind::Struct(schema) = kind {
+            keys.add_schema(schema, &mut Section::default());
+        }
+        keys
+    }
+
+    /// Finds names that two keys share, which would make one of them a guess.
+    pub(crate) fn clashes(&self) -> Vec<Problem> {
+        let (mut variables, mut flags, mut shorts) = (HashMap::new(), HashMap::new(), HashMap::new());
+        let mut problems = Vec::new();
+        for key in &self.all {
+            if let Some(first) = variables.insert(&*key.variable, key) {
+                problems.push(clash(key, first, &format!("variable `{}`", key.variable)));
+            }
+            if let Some(first) = flags.insert(&*key.flag, key) {
+                problems.push(clash(key, first, &format!("flag `--{}`", key.flag)));
+            }
+            let short = key.field.short;
+            if let Some((short, first)) = short.and_then(|short| Some((short, shorts.insert(short, key)?))) {
+                problems.push(clash(key, first, &format!("flag `-{short}`")));
+            }
+        }
+        problems
+    }
+
+    fn add_schema(&mut self, schema: &'static Schema, section: &mut Section) {
+        let outer = section.defaults.len();
+        section.defaults.extend(schema.defaults.map(|defaults| (section.parts.len(), defaults)));
+        for field in schema.fields {
+            self.add_field(field, section);
+        }
+        section.defaults.truncate(outer);
+    }
+
+    fn add_field(&mut self, field: &'static Field, section: &mut Section) {
+        let Bare { kind, optional, secret } = bare(field.kind);
+        let outer = (section.option, section.docs, section.secret);
+        section.secret |= secret;
+        if field.flatten {
+            self.add_inside(kind, section);
+            section.secret = outer.2;
+            return;
+        }
+        section.parts.push(field.name);
+        match kind {
+            Kind::Struct(_) | Kind::Tagged { .. } => {
+                section.option = if optional { section.parts.len() } else { section.option };
+                section.docs = field.docs;
+                self.add_inside(kind, section);
+            }
+            _ => self.add_key(section, *field, *kind),
+        }
+        section.parts.pop();
+        (section.option, section.docs, section.secret) = outer;
+    }
+
+    /// Adds the keys of a section.
+    fn add_inside(&mut self, kind: &'static Kind, section: &mut Section) {
+        match kind {
+            Kind::Struct(schema) => self.add_schema(schema, section),
+            Kind::Tagged { tag, variants } => self.add_variants(tag, variants, section),
+            _ => {}
+        }
+    }
+
+    /// Adds the key that decides, and the keys of all variants: those of one name are one key.
+    fn add_variants(&mut self, tag: &'static str, variants: &'static [Variant], section: &mut Section) {
+        section.parts.push(tag);
+        let field = Field::new(tag, &Kind::Text);
+        self.add_key(section, field, Kind::Enum(variants));
+        section.parts.pop();
+        let first = self.all.len();
+        for field in variants.iter().flat_map(|variant| variant.fields) {
+            let known = self.all.len();
+            self.add_field(field, section);
+            for key in self.all.split_off(known) {
+                if self.all[first..].iter().all(|other| other.path != key.path) {
+                    self.all.push(key);
+                }
+            }
+        }
+    }
+
+    fn add_key(&mut self, section: &Section, field: Field, kind: Kind) {
+        let parts = section.parts.clone();
+        let path = parts.join(".");
+        let variable = field.env.map_or_else(|| variable(&self.prefix, &parts), str::to_owned);
+        let flag = flag(&path);
+        self.all.push(Key {
+            parts,
+            path,
+            variable,
+            flag,
+            field,
+            kind,
+            secret: section.secret,
+            option: section.option,
+            section: section.docs,
+            defaults: section.defaults.clone(),
+        });
+    }
+}
+
+/// Where in the schema a key is.
+#[derive(Debug, Default)]
+struct Section {
+    parts: Vec<&'static str>,
+    /// How many of the parts are the path of the innermost section that is nothing where it is missing.
+    option: usize,
+    /// Whether all of it is secret.
+    secret: bool,
+    /// What the innermost section is for.
+    docs: &'static str,
+    /// The structs around that have a `Default`.
+    defaults: Vec<(usize, fn() -> Defaults)>,
+}
+
+/// A kind without what is only about whether it is there, and shown.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bare {
+    pub(crate) kind: &'static Kind,
+    pub(crate) optional: bool,
+    pub(crate) secret: bool,
+}
+
+/// Takes `Optional` and `Secret` off a kind.
+pub(crate) fn bare(kind: &'static Kind) -> Bare {
+    match kind {
+        Kind::Optional(inner) => Bare { optional: true, ..bare(inner) },
+        Kind::Secret(inner) => Bare { secret: true, ..bare(inner) },
+        _ => Bare { kind, optional: false, secret: false },
+    }
+}
+
+/// Finds the kind of what is below a key, or at a place in a list.
+pub(crate) fn below(kind: &'static Kind, part: &str) -> Option<&'static Kind> {
+    match bare(kind).kind {
+        Kind::List(inside) | Kind::Map(inside) => Some(inside),
+        Kind::Struct(schema) => field_below(schema.fields, part),
+        Kind::Tagged { variants, .. } => variants.iter().find_map(|variant| field_below(variant.fields, part)),
+        _ => None,
+    }
+}
+
+fn field_below(fields: &'static [Field], part: &str) -> Option<&'static Kind> {
+    let own = fields.iter().find(|field| !field.flatten && field.name == part).map(|field| field.kind);
+    let flat = || fields.iter().filter(|field| field.flatten).find_map(|field| below(field.kind, part));
+    own.or_else(flat)
+}
+
+/// Returns whether what a path leads to is secret.
+pub(crate) fn is_secret(kind: &'static Kind, parts: &[String]) -> bool {
+    let mut kinds = std::iter::successors(Some((kind, parts)), |(kind, parts)| {
+        let (part, rest) = parts.split_first()?;
+        Some((below(kind, part)?, rest))
+    });
+    kinds.any(|(kind, _)| bare(kind).secret)
+}
+
+/// Names the keys of fields, with those that stand beside them.
+pub(crate) fn names(fields: &'static [Field]) -> Vec<&'static str> {
+    let names = |field: &'static Field| match bare(field.kind).kind {
+        _ if !field.flatten => vec![field.name],
+        Kind::Struct(schema) => names(schema.fields),
+        Kind::Tagged { tag, variants } => {
+            [*tag].into_iter().chain(variants.iter().flat_map(|variant| names(variant.fields))).collect()
+        }
+        _ => Vec::new(),
+    };
+    fields.iter().flat_map(names).collect()
+}
+
+/// Returns where in a schema a path is, to sort by.
+pub(crate) fn rank(kind: &'static Kind, parts: &[String]) -> Vec<usize> {
+    let Some((part, rest)) = parts.split_first() else { return Vec::new() };
+    let place = match bare(kind).kind {
+        Kind::Struct(schema) => names(schema.fields).iter().position(|name| name == part),
+        Kind::Tagged { variants, .. } => {
+            variants.iter().flat_map(|variant| names(variant.fields)).position(|name| name == part)
+        }
+        Kind::List(_) => part.parse().ok(),
+        _ => None,
+    };
+    let inside = below(kind, part).map(|kind| rank(kind, rest)).unwrap_or_default();
+    [place.unwrap_or(usize::MAX)].into_iter().chain(inside).collect()
+}
+
+fn clash(key: &Key, first: &Key, what: &str) -> Problem {
+    let message = format!("shares the {what} with `{}`", first.path);
+    Problem::new(&key.path, message).hint(match what.split_once(' ') {
+        Some(("variable", _)) => "rename one of them, or give one another `env`",
+        Some((_, name)) if name.starts_with("`--") => "rename one of them",
+        _ => "give one of them another `short`",
+    })
+}
+
+/// Names the variable of a path: the prefix and the names, in capitals, with `_` between them.
+fn variable(prefix: &str, parts: &[&str]) -> String {
+    let mut variable = String::with_capacity(prefix.len() + parts.iter().map(|part| part.len() + 2).sum::<usize>());
+    let prefix = Some(prefix).filter(|prefix| !prefix.is_empty());
+    for name in prefix.iter().chain(parts) {
+        if !variable.is_empty() {
+            variable.push('_');
+        }
+        shout(&mut variable, name);
+    }
+    variable
+}
+
+/// Writes a name as variables have them: `poolSize` and `pool-size` are `POOL_SIZE`.
+fn shout(variable: &mut String, name: &str) {
+    let mut before = '_';
+    for c in name.chars() {
+        if c.is_uppercase() && (before.is_lowercase() || before.is_ascii_digit()) {
+            variable.push('_');
+        }
+        match c {
+            'a'..='z' => variable.push(c.to_ascii_uppercase()),
+            c if c.is_alphanumeric() => variable.extend(c.to_uppercase()),
+            _ => variable.push('_'),
+        }
+        before = c;
+    }
+}
+
+/// Names the flag of a path.
+fn flag(path: &str) -> String {
+    let mut flag = String::with_capacity(path.len());
+    for c in path.chars() {
+        match c {
+            '.' | '_' => flag.push('-'),
+            'a'..='z' => flag.push(c),
+            c => flag.extend(c.to_lowercase()),
+        }
+    }
+    flag
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DATABASE: Kind = Kind::Struct(&Schema::new("", &[Field::new("url", &Kind::Text)]));
+
+    /// Checks how many parts of `database.url` are nothing where they are missing.
+    fn check(field: Field, expected: usize) {
+        let kind =
+            Box::leak(Box::new(Kind::Struct(Box::leak(Box::new(Schema::new("", Box::leak(Box::new([field]))))))));
+        let keys = Keys::of(kind, "");
+        let url = keys.all.iter().find(|key| key.path == "database.url").unwrap();
+        assert_eq!(url.option, expected);
+    }
+
+    #[test]
+    fn know_which_section_may_be_missing() {
+        check(Field::new("database", &DATABASE), 0);
+        check(Field::new("database", &Kind::Optional(&DATABASE)), 1);
+        check(Field::new("database", &DATABASE).optional(), 0);
+    }
+
+    #[test]
+    fn share_no_name() {
+        const PAGE: Kind = Kind::Struct(&Schema::new("", &[Field::new("url", &Kind::Text)]));
+        const KIND: Kind = Kind::Struct(&Schema::new(
+            "",
+            &[
+                Field::new("url", &Kind::Text),
+                Field::new("page", &PAGE).flatten(),
+                Field::new("a_b", &Kind::Text),
+                Field::new("a", &Kind::Struct(&Schema::new("", &[Field::new("b", &Kind::Text)]))),
+            ],
+        ));
+        let clashes: Vec<_> = Keys::of(&KIND, "")
+            .clashes()
+            .iter()
+            .map(|problem| format!("{}: {}", problem.path(), problem.message()))
+            .collect();
+        let expected = [
+            "url: shares the variable `URL` with `url`",
+            "url: shares the flag `--url` with `url`",
+            "a.b: shares the variable `A_B` with `a_b`",
+            "a.b: shares the flag `--a-b` with `a_b`",
+        ];
+        assert_eq!(clashes, expected);
+    }
+}

@@ -1,0 +1,301 @@
+//! The configuration that is in effect, as a file that could be loaded again.
+
+use misc_core::schema::{Field, Kind, Schema, Variant};
+
+use crate::{
+    fallback::Level,
+    keys::{Bare, bare},
+    show::{masked, show, sorted, text},
+    tree::{Table, Value, ValueKind, table},
+};
+
+/// Writes what is in effect as YAML, in the order of the schema; secrets are masked.
+pub(crate) fn print(kind: &'static Kind, effective: &Table) -> String {
+    let mut lines = Vec::new();
+    if let Kind::Struct(schema) = kind {
+        add_entries(&mut lines, &entries_of(schema, effective, None), 0);
+    }
+    lines.join("\n")
+}
+
+/// What stands behind a key.
+enum Node {
+    /// What fits on the line of the key.
+    Value(Value),
+    /// Keys below it.
+    Section(Vec<Entry>),
+    /// Items below it.
+    List(Vec<Self>),
+    /// Nothing: why.
+    Missing(&'static str),
+}
+
+type Entry = (String, Node);
+
+/// Lists the keys of a struct with their values; what is not in the table is from `Default`s.
+fn entries_of(schema: &'static Schema, set: &Table, outer: Option<Value>) -> Vec<Entry> {
+    let level = Level::new(schema, outer);
+    schema.fields.iter().flat_map(|field| entries(field, schema.fields, set, &level)).collect()
+}
+
+fn entries(field: &'static Field, beside: &'static [Field], set: &Table, level: &Level) -> Vec<Entry> {
+    if !field.flatten {
+        return vec![(field.name.to_owned(), node(field, set, level))];
+    }
+    match bare(field.kind).kind {
+        Kind::Struct(schema) => entries_of(schema, set, level.of(field)),
+        Kind::Tagged { tag, variants } => variant_entries(tag, variants, set, level.of(field)),
+        kind => {
+            let is_own = |name: &str| beside.iter().any(|field| !field.flatten && field.name == name);
+            let rest = sorted(set).into_iter().filter(|(name, _)| !is_own(name));
+            rest.map(|(name, inner)| (name.clone(), filled(inside(kind), inner))).collect()
+        }
+    }
+}
+
+/// Lists the key that decides, and the keys that come with what it decided.
+fn variant_entries(tag: &'static str, variants: &'static [Variant], set: &Table, outer: Option<Value>) -> Vec<Entry> {
+    let level = Level::inherited(outer);
+    let decides = Field::new(tag, &Kind::Text);
+    let Some(chosen) = set.get(tag).cloned().or_else(|| level.of(&decides)) else {
+        return vec![(tag.to_owned(), Node::Missing("not set"))];
+    };
+    let is_chosen = |name: &str| matches!(&chosen.kind, ValueKind::String(chosen) if chosen == name);
+    let variant =
+        variants.iter().find(|variant| is_chosen(variant.name) || variant.aliases.iter().any(|name| is_chosen(name)));
+    let fields = variant.map_or(&[][..], |variant| variant.fields);
+    let with_it = fields.iter().flat_map(|field| entries(field, fields, set, &level));
+    std::iter::once((tag.to_owned(), Node::Value(chosen))).chain(with_it).collect()
+}
+
+/// Finds the value of a key.
+fn node(field: &'static Field, set: &Table, level: &Level) -> Node {
+    let Bare { kind, optional, .. } = bare(field.kind);
+    let fallback = level.of(field);
+    match (set.get(field.name), kind) {
+        (Some(own), _) => filled(field.kind, own),
+        (None, Kind::Struct(schema)) if !optional => Node::Section(entries_of(schema, &Table::new(), fallback)),
+        (None, _) => match fallback {
+            Some(fallback) => filled(field.kind, &fallback),
+            None if field.optional && !optional => Node::Missing("set by the program"),
+            None => Node::Missing("not set"),
+        },
+    }
+}
+
+/// Takes a value that is there, its keys in the order of the schema.
+fn filled(kind: &'static Kind, own: &Value) -> Node {
+    let Bare { kind: inner, secret, .. } = bare(kind);
+    match (&own.kind, inner) {
+        _ if secret => Node::Value(masked(own, kind)),
+        (ValueKind::Table(set), Kind::Struct(schema)) => Node::Section(entries_of(schema, set, None)),
+        (ValueKind::Table(set), Kind::Tagged { tag, variants }) => {
+            Node::Section(variant_entries(tag, variants, set, None))
+        }
+        (ValueKind::Table(set), kind) => {
+            let entries = sorted(set).into_iter();
+            Node::Section(entries.map(|(name, each)| (name.clone(), filled(inside(kind), each))).collect())
+        }
+        (ValueKind::Array(items), kind) if items.iter().any(|item| table(item).is_some()) => {
+            Node::List(items.iter().map(|item| filled(inside(kind), item)).collect())
+        }
+        _ => Node::Value(masked(own, kind)),
+    }
+}
+
+/// Returns the kind of what is in a map or a list.
+fn inside(kind: &'static Kind) -> &'static Kind {
+    match kind {
+        Kind::Map(inner) | Kind::List(inner) => inner,
+        _ => &Kind::Any,
+    }
+}
+
+fn add_entries(lines: &mut Vec<String>, entries: &[Entry], depth: usize) {
+    let indent = "  ".repeat(depth);
+    for (name, node) in entries {
+        let name = text(name);
+        match node {
+            Node::Missing(why) => lines.push(format!("{indent}# {name}: {why}")),
+            Node::Value(value) => lines.push(format!("{indent}{name}: {}", show(value))),
+            Node::List(items) => {
+                lines.push(format!("{indent}{name}:"));
+                add_items(lines, items, depth + 1);
+            }
+            Node::Section(entries) => {
+                lines.push(format!("{indent}{name}:{}", if is_empty(entries) { " {}" } else { "" }));
+                add_entries(lines, entries, depth + 1);
+            }
+        }
+    }
+}
+
+/// Returns whether a section has nothing but comments, and would not be one without a mark.
+fn is_empty(entries: &[Entry]) -> bool {
+    entries.iter().all(|(_, node)| matches!(node, Node::Missing(_)))
+}
+
+fn add_items(lines: &mut Vec<String>, items: &[Node], depth: usize) {
+    let indent = "  ".repeat(depth);
+    for item in items {
+        let mut inner = Vec::new();
+        match item {
+            Node::Value(value) => inner.push(show(value)),
+            Node::Missing(_) => {}
+            Node::List(items) => add_items(&mut inner, items, 0),
+            Node::Section(entries) if is_empty(entries) => inner.push("{}".to_owned()),
+            Node::Section(entries) => add_entries(&mut inner, entries, 0),
+        }
+        for (index, line) in inner.iter().enumerate() {
+            let dash = if index == 0 { "- " } else { "  " };
+            lines.push(format!("{indent}{dash}{line}"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use misc_core::schema::{Describe, Schema};
+
+    use super::*;
+    use crate::{
+        sample::SHOP,
+        tree::{insert, value},
+    };
+
+    /// Checks what is printed where these keys are set.
+    fn check(kind: &'static Kind, set: &[(&str, ValueKind)], expected: &str) {
+        let mut effective = Table::new();
+        for (path, own) in set {
+            insert(&mut effective, &path.split('.').collect::<Vec<_>>(), value("", own.clone()));
+        }
+        assert_eq!(print(kind, &effective), expected.trim());
+    }
+
+    fn section(entries: &[(&str, ValueKind)]) -> Value {
+        value(
+            "",
+            ValueKind::Table(entries.iter().map(|(name, own)| ((*name).to_owned(), value("", own.clone()))).collect()),
+        )
+    }
+
+    #[test]
+    fn prints_what_nothing_sets() {
+        check(
+            &SHOP,
+            &[],
+            r#"
+host: 0.0.0.0
+port: 8000
+debug: false
+tags: [a, b]
+# offset: not set
+# cache_dir: set by the program
+database:
+  # url: not set
+  pool_size: 10
+  timeout: 30s
+# replica: not set
+log:
+  # filter: not set
+  format: auto
+  buffer: 8388608
+  ratio: 0.5
+# upstreams: set by the program
+# labels: set by the program
+# store: not set
+"#,
+        );
+    }
+
+    #[test]
+    fn prints_what_is_set_in_the_order_of_the_schema() {
+        let upstreams = vec![
+            section(&[("weight", 2.into()), ("name", "a".into()), ("token", "hunter2".into())]),
+            section(&[("name", "b".into())]),
+        ];
+        check(
+            &SHOP,
+            &[
+                ("store.kind", "disk".into()),
+                ("store.path", "/x".into()),
+                ("port", 9000.into()),
+                ("host", "no".into()),
+                ("database.url", "hunter2".into()),
+                ("log.filter", "info".into()),
+                ("upstreams", upstreams.into()),
+                ("labels.env", "prod".into()),
+                ("labels.a: b", "7".into()),
+                ("tags", Vec::<Value>::new().into()),
+                ("offset", 5.into()),
+                ("cache_dir", "/tmp".into()),
+                ("replica.url", "hunter2".into()),
+            ],
+            r#"
+host: "no"
+port: 9000
+debug: false
+tags: []
+offset: 5
+cache_dir: /tmp
+database:
+  url: "******"
+  pool_size: 10
+  timeout: 30s
+replica:
+  url: "******"
+  pool_size: 10
+  timeout: 30s
+log:
+  filter: info
+  format: auto
+  buffer: 8388608
+  ratio: 0.5
+upstreams:
+  - name: a
+    token: "******"
+    weight: 2
+  - name: b
+    # token: not set
+    weight: 1
+labels:
+  "a: b": "7"
+  env: prod
+store:
+  kind: disk
+  path: /x
+  sync: true
+"#,
+        );
+    }
+
+    #[test]
+    fn keeps_a_section_that_has_nothing() {
+        const EMPTY: Schema = Schema::new("", &[Field::new("a", &Kind::Optional(&Kind::Text))]);
+        const KIND: Kind = Kind::Struct(&Schema::new(
+            "",
+            &[Field::new("one", &Kind::Struct(&EMPTY)), Field::new("all", &Kind::List(&Kind::Struct(&EMPTY)))],
+        ));
+        check(&KIND, &[("all", vec![section(&[])].into())], "one: {}\n  # a: not set\nall:\n  - {}");
+    }
+
+    #[test]
+    fn puts_flattened_keys_beside_the_others() {
+        const STORE: Kind = Kind::Tagged {
+            tag: "kind",
+            variants: &[Variant::new("a", "").aliases(&["b"]).fields(&[Field::new("x", &u8::KIND).default("1")])],
+        };
+        const PAGE: Schema = Schema::new("", &[Field::new("size", &u8::KIND).default("5")]);
+        const KIND: Kind = Kind::Struct(&Schema::new(
+            "",
+            &[
+                Field::new("page", &Kind::Struct(&PAGE)).flatten(),
+                Field::new("store", &STORE),
+                Field::new("rest", &Kind::Map(&Kind::Secret(&Kind::Text))).flatten(),
+                Field::new("last", &Kind::Bool),
+            ],
+        ));
+        let set = [("store.kind", "b".into()), ("z", "hunter2".into()), ("last", true.into())];
+        check(&KIND, &set, "size: 5\nstore:\n  kind: b\n  x: 1\nz: \"******\"\nlast: true");
+    }
+}

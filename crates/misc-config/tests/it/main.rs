@@ -1,0 +1,13 @@
+//! Settings through the public API.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod bad;
+mod dir;
+mod env;
+mod files;
+mod formats;
+mod live;
+mod matrix;
+mod rules;
+mod sources;
+mod types;
