@@ -1,5 +1,6 @@
 //! The areas, and how one is found.
 
+mod config;
 mod http;
 mod lifecycle;
 mod log;
@@ -7,7 +8,7 @@ mod log;
 use crate::{Area, Error};
 
 /// All areas.
-pub const AREAS: &[&Area] = &[&http::AREA, &lifecycle::AREA, &log::AREA];
+pub const AREAS: &[&Area] = &[&config::AREA, &http::AREA, &lifecycle::AREA, &log::AREA];
 
 /// Finds an area by its name.
 ///

@@ -1,9 +1,11 @@
 //! What is fuzzed.
 
 mod address;
+mod files;
 mod filter;
 mod graph;
 mod names;
+mod variables;
 
 /// Something that is to hold for any bytes.
 #[derive(Debug, Clone, Copy)]
@@ -18,7 +20,9 @@ pub struct Target {
 /// All targets.
 pub const TARGETS: &[Target] = &[
     Target { name: "address", run: address::run },
+    Target { name: "files", run: files::run },
     Target { name: "filter", run: filter::run },
     Target { name: "graph", run: graph::run },
     Target { name: "names", run: names::run },
+    Target { name: "variables", run: variables::run },
 ];
