@@ -89,6 +89,9 @@ pub use misc_core::schema;
 /// ```
 pub use misc_macros::Config;
 
+/// What a type must be able to do to be a [`Secret`]: overwrite itself.
+pub use zeroize::Zeroize;
+
 pub use self::{
     builtin::Builtin,
     config::Config,

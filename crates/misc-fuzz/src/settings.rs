@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
-use misc_config::{Config, Error, Loader, Secret};
+use misc_config::{Config, Error, Format, Layer, Loader, Secret};
 use serde::Deserialize;
 
 /// What no report may show.
@@ -59,6 +59,15 @@ pub(crate) enum Store {
     },
 }
 
+/// Loads settings from a text, if the bytes are one, with a password beside it.
+pub(crate) fn load_text(format: Format, bytes: &[u8]) {
+    let Some(text) = str::from_utf8(bytes).ok().filter(|text| !gives_away(text)) else { return };
+    match Layer::parse("file", format, text) {
+        Ok(layer) => load(Settings::loader().env_from([("APP_PASSWORD", PASSWORD)]).layer(layer)),
+        Err(error) => check(&error),
+    }
+}
+
 /// Loads settings of which `PASSWORD` is one; checks that a report is one, and shows no secret.
 pub(crate) fn load(loader: Loader<Settings>) {
     match loader.load() {
@@ -71,7 +80,7 @@ pub(crate) fn load(loader: Loader<Settings>) {
 }
 
 /// A report says what is wrong, in one piece, and shows no secret.
-pub(crate) fn check(error: &Error) {
+fn check(error: &Error) {
     let report = error.to_string();
     assert!(!error.problems().is_empty(), "{report}");
     assert!(report.lines().all(|line| !line.contains(char::is_control)), "{report:?}");

@@ -1,11 +1,13 @@
 //! What is fuzzed.
 
 mod address;
-mod files;
 mod filter;
 mod graph;
+mod json;
 mod names;
+mod toml;
 mod variables;
+mod yaml;
 
 /// Something that is to hold for any bytes.
 #[derive(Debug, Clone, Copy)]
@@ -20,9 +22,11 @@ pub struct Target {
 /// All targets.
 pub const TARGETS: &[Target] = &[
     Target { name: "address", run: address::run },
-    Target { name: "files", run: files::run },
     Target { name: "filter", run: filter::run },
     Target { name: "graph", run: graph::run },
+    Target { name: "json", run: json::run },
     Target { name: "names", run: names::run },
+    Target { name: "toml", run: toml::run },
     Target { name: "variables", run: variables::run },
+    Target { name: "yaml", run: yaml::run },
 ];

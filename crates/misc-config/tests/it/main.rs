@@ -9,5 +9,6 @@ mod formats;
 mod live;
 mod matrix;
 mod rules;
+mod secret;
 mod sources;
 mod types;
