@@ -10,14 +10,17 @@ use crate::{
     tree::{Table, Value, ValueKind},
 };
 
-/// How many values anchors and aliases may copy: a few lines can ask for billions.
-const COPIES: usize = 100_000;
+/// How many times the limit of a file anchors and aliases may copy: a few lines can ask for billions of values.
+const COPIES: usize = 16;
 
 /// What the tags of the core schema start with, which are written `!!int` and the like.
 const CORE: &str = "tag:yaml.org,2002:";
 
+/// What is wrong with another tag, which is not quoted: `pin: !hunter2` may have been meant for a text.
+const MEANINGLESS: &str = "has a tag that means nothing here, or is a text that starts with `!` and needs quotes";
+
 pub(super) fn read(origins: Origins<'_>, text: &str) -> Result<Value, Problem> {
-    let mut reader = Reader { events: Parser::new_from_str(text), origins, anchors: HashMap::new(), copies: 0 };
+    let mut reader = Reader { events: Parser::new_from_str(text), origins, anchors: HashMap::new(), copied: 0 };
     reader.document()
 }
 
@@ -26,7 +29,8 @@ struct Reader<'i, 'o> {
     origins: Origins<'o>,
     /// What anchors stand for, once it has been read to its end.
     anchors: HashMap<usize, Value>,
-    copies: usize,
+    /// What they have copied, in bytes.
+    copied: usize,
 }
 
 impl<'i> Reader<'i, '_> {
@@ -142,7 +146,7 @@ impl<'i> Reader<'i, '_> {
 
     fn remember(&mut self, anchor: usize, value: &Value, place: Place) -> Result<(), Problem> {
         if anchor > 0 {
-            self.count_copies(size(value), place)?;
+            self.count_copy(size(value), place)?;
             self.anchors.insert(anchor, value.clone());
         }
         Ok(())
@@ -154,14 +158,15 @@ impl<'i> Reader<'i, '_> {
             return Err(self.origins.problem(place, "has an alias inside of what the alias stands for"));
         };
         self.origins.check_depth(place, depth + height - 1)?;
-        self.count_copies(size, place)?;
+        self.count_copy(size, place)?;
         Ok(self.anchors[&anchor].clone())
     }
 
-    fn count_copies(&mut self, size: usize, place: Place) -> Result<(), Problem> {
-        self.copies += size;
-        if self.copies > COPIES {
-            let message = format!("copies more than {COPIES} values with anchors and aliases");
+    fn count_copy(&mut self, size: usize, place: Place) -> Result<(), Problem> {
+        let limit = self.origins.file.limits.bytes.saturating_mul(COPIES);
+        self.copied += size;
+        if self.copied > limit {
+            let message = format!("copies more than {limit} bytes with anchors and aliases");
             return Err(self.origins.problem(place, message));
         }
         Ok(())
@@ -185,7 +190,7 @@ impl<'i> Reader<'i, '_> {
 
     fn check_tag(&self, expected: &str, tag: Option<&Tag>, place: Place) -> Result<(), Problem> {
         match tag {
-            Some(tag) if core(tag).as_deref() != Some(expected) => Err(self.origins.problem(place, meaningless(tag))),
+            Some(tag) if core(tag).as_deref() != Some(expected) => Err(self.origins.problem(place, MEANINGLESS)),
             _ => Ok(()),
         }
     }
@@ -224,13 +229,15 @@ fn place(marker: Marker) -> Place {
     Place { line: marker.line(), column: marker.col() + 1 }
 }
 
-/// Counts a value and those inside of it.
+/// Counts the bytes of a value, and of all that is inside of it.
 fn size(value: &Value) -> usize {
-    1 + match &value.kind {
-        ValueKind::Table(table) => table.values().map(size).sum(),
+    let inside = match &value.kind {
+        ValueKind::Table(table) => table.iter().map(|(key, value)| key.len() + size(value)).sum(),
         ValueKind::Array(items) => items.iter().map(size).sum(),
+        ValueKind::String(text) => text.len(),
         _ => 0,
-    }
+    };
+    size_of::<Value>() + value.origin().map_or(0, str::len) + inside
 }
 
 /// Counts the levels of sections and lists that a value has.
@@ -264,15 +271,16 @@ fn plain(text: &str) -> Result<Option<ValueKind>, &'static str> {
 
 /// Reads a scalar as its tag wants it.
 fn tagged(text: &str, tag: &Tag) -> Result<ValueKind, String> {
-    let kind = match core(tag).as_deref() {
-        Some("str") => Some(text.into()),
-        Some("null") => null(text),
-        Some("bool") => boolean(text),
-        Some("int") => Some(text).filter(|text| is_integer(text)).and_then(whole),
-        Some("float") => special(text).or_else(|| Some(text).filter(|text| is_float(text)).and_then(float)),
-        _ => return Err(meaningless(tag)),
+    let name = core(tag).unwrap_or_default();
+    let kind = match &*name {
+        "str" => Some(text.into()),
+        "null" => null(text),
+        "bool" => boolean(text),
+        "int" => Some(text).filter(|text| is_integer(text)).and_then(whole),
+        "float" => special(text).or_else(|| Some(text).filter(|text| is_float(text)).and_then(float)),
+        _ => return Err(MEANINGLESS.to_owned()),
     };
-    kind.ok_or_else(|| format!("does not fit its tag `{}`", written(tag)))
+    kind.ok_or_else(|| format!("does not fit its tag `!!{name}`"))
 }
 
 fn null(text: &str) -> Option<ValueKind> {
@@ -330,15 +338,4 @@ fn unsigned(text: &str) -> &str {
 fn core(tag: &Tag) -> Option<String> {
     let tag = format!("{}{}", tag.handle, tag.suffix);
     tag.strip_prefix(CORE).map(str::to_owned)
-}
-
-fn meaningless(tag: &Tag) -> String {
-    format!("has the tag `{}`, which means nothing here", written(tag))
-}
-
-/// Writes a tag as it is in a file.
-fn written(tag: &Tag) -> String {
-    let short = core(tag).map(|name| format!("!!{name}"));
-    let tag = short.unwrap_or_else(|| format!("{}{}", tag.handle, tag.suffix));
-    tag.escape_debug().to_string()
 }
