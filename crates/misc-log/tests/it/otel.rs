@@ -180,5 +180,5 @@ fn tokens_are_neither_printed_nor_serialised() {
     let config = json!({ "otel": { "headers": { "authorization": "secret" }, "timeout": "5s" } });
     let config: Config = serde_json::from_value(config).unwrap();
     let shown = format!("{config:?} {}", serde_json::to_string(&config).unwrap());
-    assert!(!shown.contains("secret") && shown.contains("5000000us"), "{shown}");
+    assert!(!shown.contains("secret") && shown.contains(r#""timeout":"5s""#), "{shown}");
 }
