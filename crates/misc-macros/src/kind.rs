@@ -45,7 +45,7 @@ impl Kind {
     pub(crate) fn tokens(self, schema: &TokenStream, ty: &Type, optional: bool) -> TokenStream {
         let span = at(ty.span());
         match (self, inside_option(ty).filter(|_| optional)) {
-            (Self::Bytes | Self::Text | Self::Duration, Some(inner)) => {
+            (Self::Type | Self::Bytes | Self::Text | Self::Duration, Some(inner)) => {
                 let inner = self.tokens(schema, inner, false);
                 quote_spanned!(span=> &#schema::Kind::Optional(#inner))
             }

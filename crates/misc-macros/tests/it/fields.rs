@@ -44,7 +44,7 @@ fn types_that_describe_themselves_are_known() {
 fn types_that_do_not_are_anything() {
     check_field!("silent: any": silent: Silent);
     check_field!("silent: any": silent: Vec<Silent>);
-    check_field!("silent: any optional": silent: Option<Silent>);
+    check_field!("silent: any? optional": silent: Option<Silent>);
 }
 
 #[test]
