@@ -8,8 +8,8 @@ use std::{
 /// Checks settings once they are read: `#[derive(Config)]` implements it.
 ///
 /// The derived one calls the struct's own `fn validate(&self) -> Result<(), Invalid>` where `#[config(validate)]` asks for
-/// it, then the rules of each field that is `nested` or flattened, so that all that is wrong is told at once. Write it by
-/// hand for a type that has no derive:
+/// it, then the rules of each field whose type has some, so that all that is wrong is told at once. Write it by hand for a
+/// type that has no derive:
 ///
 /// ```
 /// use misc_config::{Invalid, Validate};

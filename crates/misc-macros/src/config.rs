@@ -37,8 +37,8 @@ pub(crate) fn implement(container: &Container<'_>) -> TokenStream {
 pub(crate) fn implement_validate(container: &Container<'_>) -> TokenStream {
     let Container { ident, root, .. } = container;
     let fields: Vec<&Field<'_>> = container.fields().iter().filter(|field| field.is_validated()).collect();
-    let types: Vec<&Type> = fields.iter().map(|field| field.ty).collect();
-    let generics = generics::bounded(container.generics, &types, &quote!(#root::Validate));
+    let sections: Vec<&Type> = fields.iter().filter(|field| field.is_section()).map(|field| field.ty).collect();
+    let generics = generics::bounded(container.generics, &sections, &quote!(#root::Validate));
     let (params, arguments, conditions) = generics.split_for_impl();
     let own = container.validate.map(|_| quote!(#root::__private::OwnRules::check(self, invalid);));
     let rules: Vec<TokenStream> =

@@ -29,6 +29,8 @@ pub(crate) struct Field<'a> {
     env: Option<LitStr>,
     short: Option<LitChar>,
     keep_empty: Option<Span>,
+    /// Whether a function reads it.
+    custom: bool,
 }
 
 /// What a field takes from what it is in.
@@ -73,6 +75,7 @@ impl<'a> Field<'a> {
             env: keys.value("env", errors).map(literal::string).and_then(|name| errors.keep(name).cloned()),
             short: keys.value("short", errors).map(literal::character).and_then(|flag| errors.keep(flag).cloned()),
             keep_empty: keys.flag("keep_empty", errors),
+            custom,
             member,
         };
         field.check(&keys, errors);
@@ -107,8 +110,13 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// Returns whether its type may have rules of its own.
+    /// Returns whether the rules of its type hold, if there are some.
     pub(crate) fn is_validated(&self) -> bool {
+        self.is_section() || !self.custom
+    }
+
+    /// Returns whether it is said to have keys of its own.
+    pub(crate) fn is_section(&self) -> bool {
         self.kind == Kind::Nested || self.flatten
     }
 

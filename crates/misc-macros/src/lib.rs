@@ -46,7 +46,7 @@ use self::{container::Container, derive::Derive};
 /// | `default = 8000` | What it is worth when it is not set: a string, a number, a boolean, a character, or an array of them. What is computed goes to `#[serde(default = "function")]`. |
 /// | `env = "PORT"` | The whole name of its variable, prefix included. |
 /// | `short = 'p'` | Its short flag. |
-/// | `nested` | It is a section, or a list or a map of such: its type must describe itself, and the rules of that type hold. |
+/// | `nested` | It is a section, or a list or a map of such: the compiler refuses a type that does not describe itself. |
 /// | `secret` | Its value is never shown. |
 /// | `bytes` | A number that may have a unit, such as `10MiB`. |
 /// | `duration` | A span of time, whatever the type: for one that is read by `#[serde(with = "..")]`. |
@@ -56,6 +56,9 @@ use self::{container::Container, derive::Derive};
 /// Of `nested`, `bytes`, `duration` and `text`, a field has one at most. The field of a newtype, which looks like what it
 /// holds, has those and `secret` alone. A type that does not describe itself is taken as it is: anything goes until serde
 /// reads it.
+///
+/// The rules of a type hold for each field of it, also without `nested`, and inside of `Option`, `Vec` and maps; not for a
+/// field that is read `with` a function, nor for one of a type parameter that is not `nested`.
 ///
 /// # From serde
 ///

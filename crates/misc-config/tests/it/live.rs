@@ -33,7 +33,6 @@ struct Pool {
     high: u32,
     /// Who may use it.
     #[config(default = "nobody")]
-    #[expect(dead_code, reason = "only what is said of its changes matters")]
     token: Secret<String>,
 }
 

@@ -11,7 +11,7 @@ struct Shop {
     name: String,
     #[config(nested)]
     pool: Pool,
-    #[config(nested)]
+    /// Its rules hold without `nested`, too.
     #[serde(default)]
     pools: Vec<Pool>,
 }

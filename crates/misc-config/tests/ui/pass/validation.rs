@@ -26,7 +26,17 @@ struct Shop {
     #[config(nested)]
     wrapped: Wrapped,
     unasked: Pool,
+    #[serde(default)]
+    unasked_more: Option<Vec<Pool>>,
+    #[serde(skip)]
+    skipped: Option<Pool>,
+    #[serde(deserialize_with = "Pool::deserialize")]
+    custom: Pool,
+    number: u8,
 }
+
+#[derive(Deserialize, Config)]
+struct Generic<T>(T);
 
 impl Shop {
     fn validate(&self) -> Result<(), Invalid> {
@@ -87,6 +97,10 @@ fn main() {
         ruleless: Ruleless,
         wrapped: Wrapped(pool(4)),
         unasked: pool(3),
+        unasked_more: Some(vec![pool(11)]),
+        skipped: Some(pool(12)),
+        custom: pool(13),
+        number: 0,
     };
     let mut invalid = Invalid::default();
     Validate::validate(&shop, &mut invalid);
@@ -101,7 +115,11 @@ fn main() {
         "min: 5 is above `max`",
         "store.size: is nothing",
         "wrapped.min: 4 is above `max`",
+        "unasked.min: 3 is above `max`",
+        "unasked_more.0.min: 11 is above `max`",
     ];
     assert_eq!(found, expected);
-    assert!(shop.unasked.min > 2);
+    assert!(shop.skipped.is_some() && shop.custom.min > shop.number);
+    Validate::validate(&Generic(0), &mut invalid);
+    assert_eq!(invalid.problems().count(), expected.len());
 }
