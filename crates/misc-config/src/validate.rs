@@ -1,7 +1,7 @@
 //! Rules that types cannot say: between keys, and about ranges.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     error, fmt,
 };
 
@@ -133,9 +133,11 @@ impl Invalid {
         self.problems.is_empty()
     }
 
-    /// Returns the path and the message of everything that is wrong.
+    /// Returns the path and the message of everything that is wrong, each once.
     pub fn problems(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.problems.iter().map(|(path, message)| (&**path, &**message))
+        let mut known = HashSet::new();
+        let problems = self.problems.iter().map(|(path, message)| (&**path, &**message));
+        problems.filter(move |problem| known.insert(*problem))
     }
 }
 
@@ -264,6 +266,13 @@ mod tests {
         invalid.within("outer", |outer| outer.within("inner", |inner| inner.merge(Invalid::new("key", "is bad"))));
         let problems: Vec<_> = invalid.problems().collect();
         assert_eq!(problems, [("first", "is wrong"), ("outer.inner.key", "is bad")]);
+    }
+
+    #[test]
+    fn what_is_found_twice_is_told_once() {
+        let mut invalid = Invalid::new("key", "is wrong").and("key", "is bad");
+        invalid.merge(Invalid::new("key", "is wrong").and("other", "is wrong"));
+        assert_eq!(invalid.to_string(), "key: is wrong; key: is bad; other: is wrong");
     }
 
     #[test]

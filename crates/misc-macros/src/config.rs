@@ -76,7 +76,13 @@ fn implement_own_rules(container: &Container<'_>) -> Option<TokenStream> {
 
 fn garde_rules(container: &Container<'_>) -> Option<TokenStream> {
     let root = &container.root;
-    container.garde.map(|span| quote_spanned!(at(span)=> #root::garde::check(self, invalid);))
+    container.garde.map(|span| {
+        quote_spanned! {at(span)=>
+            #[allow(unused_imports)]
+            use #root::schema::Undescribed as _;
+            #root::garde::check(self, <#root::schema::Probe<Self>>::KIND, invalid);
+        }
+    })
 }
 
 /// Calls the rules of fields, whose types may have none.

@@ -102,3 +102,47 @@ fn garde_checks_the_whole_tree() {
     assert_eq!(told, [("name", Some("NAME")), ("mirrors.1.weight", Some("MIRRORS"))]);
     assert!(Settings::loader().env_from([("NAME", "xy"), ("MIRRORS", "[]")]).load().is_ok());
 }
+
+#[cfg(feature = "garde")]
+#[test]
+fn garde_is_heard_once_and_names_keys_as_the_file_has_them() {
+    use garde::Validate;
+    use misc_config::{Format, Layer};
+
+    #[derive(Debug, Deserialize, Validate, Config)]
+    #[config(garde)]
+    struct Settings {
+        #[garde(dive)]
+        #[config(nested)]
+        inner: Inner,
+        #[garde(dive)]
+        #[serde(flatten)]
+        flat: Flat,
+        #[garde(dive)]
+        #[config(nested)]
+        more: Option<Vec<Inner>>,
+    }
+
+    #[derive(Debug, Deserialize, Validate, Config)]
+    #[config(garde)]
+    #[serde(rename_all = "camelCase")]
+    struct Inner {
+        #[garde(length(min = 2))]
+        host_name: String,
+    }
+
+    #[derive(Debug, Deserialize, Validate, Config)]
+    #[serde(rename_all = "kebab-case")]
+    struct Flat {
+        #[garde(range(min = 1))]
+        pool_size: u8,
+    }
+
+    let text = "inner: {hostName: x}\npool-size: 0\nmore: [{hostName: xy}, {hostName: z}]";
+    let layer = Layer::parse("f", Format::Yaml, text).unwrap();
+    let error = Settings::loader().layer(layer).load().unwrap_err();
+    let told: Vec<_> = error.problems().iter().map(|problem| (problem.path(), problem.origin())).collect();
+    let expected =
+        [("inner.hostName", Some("f:1:19")), ("pool-size", Some("f:2:12")), ("more.1.hostName", Some("f:3:35"))];
+    assert_eq!(told, expected);
+}
