@@ -1,7 +1,8 @@
 //! A struct or an enum, as its derive reads it.
 
 use proc_macro2::{Span, TokenStream};
-use syn::{Data, DataEnum, DeriveInput, Expr, Fields, Generics, Ident, LitStr, Result, Type};
+use quote::quote;
+use syn::{Data, DataEnum, DeriveInput, Expr, Fields, Generics, Ident, LitStr, Result, Type, parse2};
 
 use crate::{
     derive::Derive,
@@ -84,6 +85,24 @@ impl<'a> Container<'a> {
         };
         container.check(&mut errors);
         errors.finish(container)
+    }
+
+    /// Stands in for one that is wrong, so that what it is used for is not told to be missing, too.
+    pub(crate) fn placeholder(derive: Derive, input: &'a DeriveInput) -> Option<Self> {
+        // Only these have keys, and are read by serde.
+        let body = match &input.data {
+            Data::Struct(_) => Body::Struct(Vec::new()),
+            Data::Enum(_) => Body::Enum { tagging: Tagging::Other, variants: Vec::new() },
+            Data::Union(_) => return None,
+        };
+        let mut errors = Errors::default();
+        let keys = Keys::read(&input.attrs, derive.helper(), derive.keys(&input.data), &mut errors);
+        let root = Some(derive.root(&keys, &mut errors)).filter(|root| !root.is_empty())?;
+        let given = Some(Given::Kind(parse2(quote!(#root::schema::Kind::Any)).ok()?));
+        let (ident, generics) = (&input.ident, &input.generics);
+        let (docs, prefix) = (String::new(), String::new());
+        let (defaults, validate, garde) = (None, None, None);
+        Some(Self { ident, generics, root, docs, given, body, defaults, prefix, validate, garde })
     }
 
     /// Returns the fields of a struct.

@@ -18,7 +18,8 @@ mod serde;
 mod variant;
 
 use proc_macro::TokenStream;
-use syn::{DeriveInput, Error, parse_macro_input};
+use proc_macro2::TokenStream as TokenStream2;
+use syn::{DeriveInput, parse_macro_input};
 
 use self::{container::Container, derive::Derive};
 
@@ -58,7 +59,7 @@ use self::{container::Container, derive::Derive};
 /// reads it.
 ///
 /// The rules of a type hold for each field of it, also without `nested`, and inside of `Option`, `Vec` and maps; not for a
-/// field that is read `with` a function, nor for one of a type parameter that is not `nested`.
+/// field that is read `with` a function, nor for a type parameter of which no field is `nested`.
 ///
 /// # From serde
 ///
@@ -79,12 +80,12 @@ use self::{container::Container, derive::Derive};
 #[proc_macro_derive(Config, attributes(config))]
 pub fn config(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
-    let written = Container::read(Derive::Config, &input).map(|container| {
-        [describe::implement(&container), config::implement_validate(&container), config::implement(&container)]
+    let write = |container: &Container<'_>| {
+        [describe::implement(container), config::implement_validate(container), config::implement(container)]
             .into_iter()
             .collect()
-    });
-    written.unwrap_or_else(Error::into_compile_error).into()
+    };
+    expand(Derive::Config, &input, write).into()
 }
 
 /// Says what a struct or an enum looks like in settings, for a crate that knows `misc-core` alone.
@@ -119,6 +120,16 @@ pub fn config(input: TokenStream) -> TokenStream {
 #[proc_macro_derive(Describe, attributes(describe))]
 pub fn describe(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
-    let written = Container::read(Derive::Describe, &input).map(|container| describe::implement(&container));
-    written.unwrap_or_else(Error::into_compile_error).into()
+    expand(Derive::Describe, &input, describe::implement).into()
+}
+
+/// Writes the code of a derive; what is wrong is all that the compiler tells then, as nothing else is missing.
+fn expand(derive: Derive, input: &DeriveInput, write: impl Fn(&Container<'_>) -> TokenStream2) -> TokenStream2 {
+    Container::read(derive, input).as_ref().map_or_else(
+        |error| {
+            let placeholder = Container::placeholder(derive, input);
+            error.to_compile_error().into_iter().chain(placeholder.as_ref().map(&write).unwrap_or_default()).collect()
+        },
+        &write,
+    )
 }

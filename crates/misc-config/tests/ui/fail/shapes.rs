@@ -13,4 +13,14 @@ union Either {
     float: f32,
 }
 
-fn main() {}
+/// What is loaded, or is inside of something else, is not told to be missing, too.
+#[derive(Deserialize, Config)]
+struct Shop {
+    #[config(nested)]
+    pair: Pair,
+}
+
+fn main() {
+    let _ = Pair::loader().load();
+    let _ = Shop::loader().load();
+}
