@@ -39,6 +39,9 @@ pub(crate) fn implement_validate(container: &Container<'_>) -> TokenStream {
     let fields: Vec<&Field<'_>> = container.fields().iter().filter(|field| field.is_validated()).collect();
     let sections: Vec<&Type> = fields.iter().filter(|field| field.is_section()).map(|field| field.ty).collect();
     let generics = generics::bounded(container.generics, &sections, &quote!(#root::Validate));
+    // The schema names the keys of what garde finds.
+    let described = if container.garde.is_some() { container.types() } else { Vec::new() };
+    let generics = generics::bounded(&generics, &described, &quote!(#root::schema::Describe));
     let (params, arguments, conditions) = generics.split_for_impl();
     let own = container.validate.map(|_| quote!(#root::__private::OwnRules::check(self, invalid);));
     let rules: Vec<TokenStream> =
@@ -76,13 +79,8 @@ fn implement_own_rules(container: &Container<'_>) -> Option<TokenStream> {
 
 fn garde_rules(container: &Container<'_>) -> Option<TokenStream> {
     let root = &container.root;
-    container.garde.map(|span| {
-        quote_spanned! {at(span)=>
-            #[allow(unused_imports)]
-            use #root::schema::Undescribed as _;
-            #root::garde::check(self, <#root::schema::Probe<Self>>::KIND, invalid);
-        }
-    })
+    let kind = quote!(&<Self as #root::schema::Describe>::KIND);
+    container.garde.map(|span| quote_spanned!(at(span)=> #root::garde::check(self, #kind, invalid);))
 }
 
 /// Calls the rules of fields, whose types may have none.

@@ -111,7 +111,10 @@ fn garde_is_heard_once_and_names_keys_as_the_file_has_them() {
 
     #[derive(Debug, Deserialize, Validate, Config)]
     #[config(garde)]
-    struct Settings {
+    struct Settings<T> {
+        #[garde(skip)]
+        #[serde(default)]
+        ports: Vec<T>,
         #[garde(dive)]
         #[config(nested)]
         inner: Inner,
@@ -140,7 +143,7 @@ fn garde_is_heard_once_and_names_keys_as_the_file_has_them() {
 
     let text = "inner: {hostName: x}\npool-size: 0\nmore: [{hostName: xy}, {hostName: z}]";
     let layer = Layer::parse("f", Format::Yaml, text).unwrap();
-    let error = Settings::loader().layer(layer).load().unwrap_err();
+    let error = Settings::<u16>::loader().layer(layer).load().unwrap_err();
     let told: Vec<_> = error.problems().iter().map(|problem| (problem.path(), problem.origin())).collect();
     let expected =
         [("inner.hostName", Some("f:1:19")), ("pool-size", Some("f:2:12")), ("more.1.hostName", Some("f:3:35"))];
