@@ -23,6 +23,8 @@ pub(crate) type Augment = dyn Fn(Command) -> Command + Send + Sync;
 #[derive(Default)]
 pub(crate) struct Cli {
     pub(crate) name: String,
+    /// What the program was called as, if that is known.
+    pub(crate) program: Option<String>,
     pub(crate) version: String,
     pub(crate) about: String,
     /// The built-in flags that are switched off.
@@ -67,21 +69,50 @@ impl Cli {
         if args.is_empty() && self.user.is_none() {
             return Ok(Typed::default());
         }
+        let spellings: Vec<_> = args.iter().filter_map(|arg| Spelling::of(arg)).collect();
+        let ends = self
+            .builtins()
+            .any(|builtin| builtin.ends() && spellings.iter().any(|spelling| spelling.names(builtin.flag())));
+        let typed = match ends.then(|| self.typed(taken, &args, &spellings, asking_nothing)) {
+            // What ends the program needs none of what a run of it needs.
+            Some(Ok(typed)) if typed.builtin.is_some() => Ok(typed),
+            Some(Err(error)) if error.use_stderr() => Err(error),
+            _ => self.typed(taken, &args, &spellings, |command| command),
+        };
+        typed.map_err(|error| refused(&error))
+    }
+
+    /// Reads what was typed with a command that may be changed a little.
+    fn typed(
+        &self,
+        taken: Taken<'_>,
+        args: &[OsString],
+        spellings: &[Spelling<'_>],
+        changed: fn(Command) -> Command,
+    ) -> Result<Typed, clap::Error> {
         // Flags are slow to make, so that only those are made that were typed. What they do not explain, such as a slip
         // or `--help`, is left to all of them.
-        let spellings: Vec<_> = args.iter().filter_map(|arg| Spelling::of(arg)).collect();
-        let typed: Vec<_> = keys.all.iter().filter(|key| flags::may_be_typed(key, &spellings)).collect();
-        if let Ok(matches) = self.brief(taken, &typed, &spellings).try_get_matches_from(&args) {
-            return Ok(Typed::new(typed, &spellings, matches));
+        let keys = &taken.keys.all;
+        let few: Vec<_> = keys.iter().filter(|key| flags::may_be_typed(key, spellings)).collect();
+        if let Ok(matches) = changed(self.brief(taken, &few, spellings)).try_get_matches_from(args) {
+            return Ok(Typed::new(few, spellings, matches));
         }
-        let matches = self.documented(taken).try_get_matches_from(&args).map_err(|error| refused(&error))?;
-        Ok(Typed::new(&keys.all, &spellings, matches))
+        let matches = changed(self.documented(taken)).try_get_matches_from(args)?;
+        Ok(Typed::new(keys, spellings, matches))
     }
 
     /// Makes a command with nothing but the program's own arguments.
     fn own(&self) -> Command {
-        let command = Command::new(self.name.clone());
+        let command = self.empty();
         if let Some(augment) = &self.user { augment(command) } else { command }
+    }
+
+    fn empty(&self) -> Command {
+        Command::new(self.program().to_owned())
+    }
+
+    fn program(&self) -> &str {
+        self.program.as_deref().unwrap_or(&self.name)
     }
 
     /// Returns whether a built-in flag is there.
@@ -91,16 +122,17 @@ impl Cli {
 
     /// Makes a command that reads, and has no help.
     fn brief(&self, taken: Taken<'_>, typed: &[&Key], spellings: &[Spelling<'_>]) -> Command {
-        let command = Command::new(self.name.clone()).args(typed.iter().flat_map(|key| flags::of_key(key, taken)));
+        let command = self.empty().args(typed.iter().flat_map(|key| flags::of_key(key, taken)));
         let is_typed = |builtin: &Builtin| spellings.iter().any(|spelling| spelling.names(builtin.flag()));
-        self.augmented(command).args(self.builtins().filter(is_typed).filter_map(flags::of_builtin))
+        let builtins = self.builtins().filter(is_typed).filter_map(|builtin| flags::of_builtin(builtin, taken));
+        self.augmented(command).args(builtins)
     }
 
     fn documented(&self, taken: Taken<'_>) -> Command {
         let documented = |key| flags::of_key(key, taken).map(move |arg| help::of_key(arg, key));
-        let command = Command::new(self.name.clone()).args(taken.keys.all.iter().flat_map(documented));
+        let command = self.empty().args(taken.keys.all.iter().flat_map(documented));
         let builtins =
-            self.builtins().filter_map(|builtin| Some(help::of_builtin(flags::of_builtin(builtin)?, builtin)));
+            self.builtins().filter_map(|builtin| Some(help::of_builtin(flags::of_builtin(builtin, taken)?, builtin)));
         let command = self.augmented(command).args(builtins);
         if self.about.is_empty() { command } else { help::of_program(command, &self.about) }
     }
@@ -112,9 +144,10 @@ impl Cli {
     /// Adds what is the program's own, and puts right what that may have changed.
     fn augmented(&self, command: Command) -> Command {
         let command = match &self.user {
-            Some(augment) => augment(command).name(self.name.clone()),
+            Some(augment) => augment(command).name(self.program().to_owned()),
             None => command,
         };
+        let command = command.bin_name(self.program());
         let command = match self.has(Builtin::Version) {
             true => command.version(self.version.clone()),
             false => command.disable_version_flag(true),
@@ -142,6 +175,14 @@ impl Typed {
             Builtin::ALL.into_iter().find(|builtin| builtin.ends() && flags::is_on(&matches, builtin.flag()));
         Self { matches, ..typed }
     }
+}
+
+/// Takes from the program's own arguments and subcommands that they must be there.
+fn asking_nothing(command: Command) -> Command {
+    let groups: Vec<_> = command.get_groups().map(|group| group.get_id().clone()).collect();
+    let command = groups.into_iter().fold(command, |command, id| command.mut_group(id, |group| group.required(false)));
+    let command = command.subcommand_required(false).arg_required_else_help(false);
+    command.mut_args(|arg| arg.required(false)).mut_subcommands(asking_nothing)
 }
 
 fn take<T: Clone + Send + Sync + 'static>(matches: &mut ArgMatches, builtin: Builtin) -> Vec<T> {

@@ -1,7 +1,15 @@
 //! Where settings come from, step by step.
 
 use std::{
-    ffi::OsString, fmt, future::poll_fn, marker::PhantomData, path::PathBuf, sync::Arc, task::Poll, time::Duration,
+    env::consts::EXE_SUFFIX,
+    ffi::{OsStr, OsString},
+    fmt,
+    future::poll_fn,
+    marker::PhantomData,
+    path::{Path, PathBuf},
+    sync::Arc,
+    task::Poll,
+    time::Duration,
 };
 
 use clap::{ArgMatches, Command};
@@ -165,7 +173,9 @@ impl<T: Config, S> Loader<T, S> {
 
     /// Reads this command line, whose first part is the name of the program: for tests.
     pub fn cli_from<A: Into<OsString>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
-        self.plan.args = Some(args.into_iter().map(Into::into).collect());
+        let mut args = args.into_iter().map(Into::into);
+        self.plan.cli.program = args.next().as_deref().and_then(program);
+        self.plan.args = Some(args.collect());
         self
     }
 
@@ -265,8 +275,8 @@ impl<T: Config> Loader<T> {
     pub fn load_with<A: clap::Args>(self) -> Result<(T, A), Error> {
         let loader = self.with_args(A::augment_args);
         let asked = loader.ask()?;
-        let args = asked.args()?;
-        Ok((loader.finish(&asked, &[])?.0, args))
+        let (value, _) = loader.finish(&asked, &[])?;
+        Ok((value, asked.args()?))
     }
 
     /// Loads the settings, and keeps them up to date while the app runs: see [`Live`].
@@ -353,8 +363,8 @@ impl<T: Config, S> Loader<T, S> {
     /// Reads the command line, if it is to be read.
     fn ask(&self) -> Result<Asked, Error> {
         let keys = self.plan.keys()?;
-        let args = self.plan.args.as_ref().map(|args| args.iter().skip(1).cloned());
-        let typed = args.map(|args| self.plan.cli.parse(&keys, args)).transpose()?;
+        let args = self.plan.args.as_ref();
+        let typed = args.map(|args| self.plan.cli.parse(&keys, args.iter().cloned())).transpose()?;
         match typed.as_ref().and_then(|typed| typed.builtin) {
             Some(Builtin::ConfigTemplate) => Err(Error::instead(0, template(self.plan.kind, &keys))),
             Some(Builtin::ConfigSchema) => Err(Error::instead(0, json_schema(self.plan.kind, &self.plan.cli.name))),
@@ -474,6 +484,12 @@ impl Asked {
         let args = matches.map(A::from_arg_matches).unwrap_or_else(|| A::from_arg_matches(&ArgMatches::default()));
         args.map_err(|error| Error::instead(2, error.to_string().trim_end()))
     }
+}
+
+/// Names the program by the first part of its command line.
+fn program(path: &OsStr) -> Option<String> {
+    let name = Path::new(path).file_name()?.to_str()?;
+    Some(name.strip_suffix(EXE_SUFFIX).unwrap_or(name).to_owned())
 }
 
 /// A source that tells what is wrong with its settings does so itself.

@@ -41,7 +41,7 @@ pub(crate) struct Plan {
     pub(crate) profile: Option<String>,
     pub(crate) layers: Vec<Layer>,
     pub(crate) cli: Cli,
-    /// The arguments, if the command line is read.
+    /// The arguments after the name of the program, if the command line is read.
     pub(crate) args: Option<Vec<OsString>>,
     /// The places, the highest first.
     pub(crate) precedence: Vec<Place>,

@@ -61,6 +61,21 @@ impl Taken<'_> {
         let built_in = Builtin::ALL.iter().any(|builtin| builtin.flag() == flag);
         !own && !built_in && !self.keys.all.iter().any(|key| key.flag == flag)
     }
+
+    /// Lets flags that belong together follow a subcommand, too, unless one has some of them for itself.
+    fn everywhere(self, args: Vec<Arg>) -> impl Iterator<Item = Arg> {
+        let global = !args.iter().any(|arg| is_claimed(self.own, arg));
+        args.into_iter().map(move |arg| arg.global(global))
+    }
+}
+
+/// Returns whether a subcommand has an argument with a flag of this one.
+fn is_claimed(command: &Command, arg: &Arg) -> bool {
+    let shares = |own: &Arg| {
+        longs(own).any(|long| longs(arg).any(|other| other == long))
+            || shorts(own).any(|short| shorts(arg).any(|other| other == short))
+    };
+    command.get_subcommands().any(|command| command.get_arguments().any(shares) || is_claimed(command, arg))
 }
 
 /// Returns all long flags of an argument.
@@ -74,7 +89,7 @@ pub(super) fn shorts(arg: &Arg) -> impl Iterator<Item = char> {
 }
 
 /// Makes the flag of a key; that of a switch comes with a hidden one to switch it off.
-pub(super) fn of_key(key: &Key, taken: Taken<'_>) -> impl Iterator<Item = Arg> + use<> {
+pub(super) fn of_key<'a>(key: &Key, taken: Taken<'a>) -> impl Iterator<Item = Arg> + use<'a> {
     let mut names = vec![key.flag.clone(), key.path.replace('_', "-"), key.path.clone()];
     names.dedup();
     let denials = names.iter().map(|name| denial(name));
@@ -92,19 +107,20 @@ pub(super) fn of_key(key: &Key, taken: Taken<'_>) -> impl Iterator<Item = Arg> +
         let arg = Arg::new(id(&denial(&key.flag))).long(first.clone()).aliases(others.iter().cloned());
         arg.action(ArgAction::SetTrue).hide(true).overrides_with(id(&key.flag))
     });
-    std::iter::once(arg).chain(denied)
+    taken.everywhere(std::iter::once(arg).chain(denied).collect())
 }
 
 /// Makes a built-in flag, but for those that clap has.
-pub(super) fn of_builtin(builtin: Builtin) -> Option<Arg> {
+pub(super) fn of_builtin(builtin: Builtin, taken: Taken<'_>) -> Option<Arg> {
     let arg = Arg::new(id(builtin.flag())).long(builtin.flag());
-    match builtin {
+    let arg = match builtin {
         Builtin::Help | Builtin::Version => None,
         Builtin::Config => Some(arg.value_name("FILE").value_parser(value_parser!(PathBuf)).action(ArgAction::Append)),
         Builtin::Profile => Some(arg.value_name("NAME")),
         // One of a group excludes the others.
         _ => Some(arg.action(ArgAction::SetTrue).group("--")),
-    }
+    };
+    taken.everywhere(arg.into_iter().collect()).next()
 }
 
 /// Names the argument to clap, as no argument of a program's own is named.
@@ -137,7 +153,7 @@ fn value_name(kind: &Kind) -> &'static str {
 
 /// Takes what was typed for a key.
 pub(super) fn read(key: &Key, spellings: &[Spelling<'_>], matches: &ArgMatches, typed: &mut Typed) {
-    if matches!(key.kind, Kind::Bool) && is_on(matches, &denial(&key.flag)) {
+    if matches!(key.kind, Kind::Bool) && is_denied(key, spellings, matches) {
         let denied = spellings.iter().find(|spelling| spelling.denies(&key.flag));
         return insert(&mut typed.table, &key.parts, value(&origin(key, denied), "false"));
     }
@@ -148,6 +164,13 @@ pub(super) fn read(key: &Key, spellings: &[Spelling<'_>], matches: &ArgMatches, 
         Ok(values) => insert(&mut typed.table, &key.parts, value(&origin, joined(values))),
         Err(message) => typed.problems.push(Problem::new(&key.path, message).at(origin)),
     }
+}
+
+/// Returns whether a switch was switched off, at last: before and after a subcommand, clap takes both.
+fn is_denied(key: &Key, spellings: &[Spelling<'_>], matches: &ArgMatches) -> bool {
+    let last = spellings.iter().rfind(|spelling| spelling.names(&key.flag) || spelling.denies(&key.flag));
+    let also_on = matches.try_contains_id(&id(&key.flag)).is_ok_and(|on| on);
+    is_on(matches, &denial(&key.flag)) && (!also_on || last.is_none_or(|last| last.denies(&key.flag)))
 }
 
 /// Puts lists together; of anything else there is only one.

@@ -1,6 +1,7 @@
 //! Settings through the public API.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod args;
 mod bad;
 mod dir;
 mod env;
