@@ -19,12 +19,17 @@ use crate::{
 /// Adds the program's own arguments and subcommands, as `Args::augment_args` of clap does.
 pub(crate) type Augment = dyn Fn(Command) -> Command + Send + Sync;
 
+/// How wide the help may be: longer lines are hard to read.
+const WIDEST: usize = 100;
+
 /// What a command line may say, beside the keys.
 #[derive(Default)]
 pub(crate) struct Cli {
     pub(crate) name: String,
     /// What the program was called as, if that is known.
     pub(crate) program: Option<String>,
+    /// How wide the help is, if not as the terminal.
+    pub(crate) width: Option<usize>,
     pub(crate) version: String,
     pub(crate) about: String,
     /// The built-in flags that are switched off.
@@ -108,7 +113,8 @@ impl Cli {
     }
 
     fn empty(&self) -> Command {
-        Command::new(self.program().to_owned())
+        let command = Command::new(self.program().to_owned()).max_term_width(WIDEST);
+        if let Some(width) = self.width { command.term_width(width) } else { command }
     }
 
     fn program(&self) -> &str {
@@ -129,7 +135,7 @@ impl Cli {
     }
 
     fn documented(&self, taken: Taken<'_>) -> Command {
-        let documented = |key| flags::of_key(key, taken).map(move |arg| help::of_key(arg, key));
+        let documented = |key| flags::of_key(key, taken).map(move |arg| help::of_key(arg, key, taken));
         let command = self.empty().args(taken.keys.all.iter().flat_map(documented));
         let builtins =
             self.builtins().filter_map(|builtin| Some(help::of_builtin(flags::of_builtin(builtin, taken)?, builtin)));

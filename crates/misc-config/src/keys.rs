@@ -255,7 +255,7 @@ fn variable(prefix: &str, parts: &[&str]) -> String {
 fn shout(variable: &mut String, name: &str) {
     let mut before = '_';
     for c in name.chars() {
-        if c.is_uppercase() && (before.is_lowercase() || before.is_ascii_digit()) {
+        if is_next_word(before, c) {
             variable.push('_');
         }
         match c {
@@ -267,17 +267,27 @@ fn shout(variable: &mut String, name: &str) {
     }
 }
 
-/// Names the flag of a path.
-fn flag(path: &str) -> String {
+/// Names the flag of a path: `poolSize` and `pool_size` are `pool-size`.
+pub(crate) fn flag(path: &str) -> String {
     let mut flag = String::with_capacity(path.len());
+    let mut before = '-';
     for c in path.chars() {
+        if is_next_word(before, c) {
+            flag.push('-');
+        }
         match c {
             '.' | '_' => flag.push('-'),
             'a'..='z' => flag.push(c),
             c => flag.extend(c.to_lowercase()),
         }
+        before = c;
     }
     flag
+}
+
+/// Returns whether a capital starts a word of a name such as `poolSize`.
+fn is_next_word(before: char, c: char) -> bool {
+    c.is_uppercase() && (before.is_lowercase() || before.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -300,6 +310,17 @@ mod tests {
         check(Field::new("database", &DATABASE), 0);
         check(Field::new("database", &Kind::Optional(&DATABASE)), 1);
         check(Field::new("database", &DATABASE).optional(), 0);
+    }
+
+    #[test]
+    fn are_words_of_flags_and_variables() {
+        for name in ["max_retries", "max-retries", "maxRetries"] {
+            assert_eq!((flag(name).as_str(), variable("", &[name]).as_str()), ("max-retries", "MAX_RETRIES"));
+        }
+        assert_eq!(
+            (flag("a.httpURL2Go"), variable("", &["a", "httpURL2Go"])),
+            ("a-http-url2-go".to_owned(), "A_HTTP_URL2_GO".to_owned())
+        );
     }
 
     #[test]

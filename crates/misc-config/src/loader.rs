@@ -291,6 +291,22 @@ impl<T: Config> Loader<T> {
         let (value, settled) = self.finish(&asked, &[])?;
         Ok(live::start(self.forget_state(), asked, value, settled))
     }
+
+    /// Loads [`live`](Self::live) settings, and the program's own arguments as [`load_with`](Self::load_with) does.
+    ///
+    /// # Errors
+    /// As [`load_with`](Self::load_with).
+    pub fn live_with<A: clap::Args>(self) -> Result<(Live<T>, Reloader<T>, A), Error>
+    where
+        T: Send + Sync,
+    {
+        let loader = self.with_args(A::augment_args);
+        let asked = loader.ask()?;
+        let (value, settled) = loader.finish(&asked, &[])?;
+        let args = asked.args()?;
+        let (live, reloader) = live::start(loader.forget_state(), asked, value, settled);
+        Ok((live, reloader, args))
+    }
 }
 
 impl<T: Config> Loader<T, Remote> {
@@ -344,6 +360,24 @@ impl<T: Config> Loader<T, Remote> {
     {
         let (asked, value, settled) = self.load_remote().await?;
         Ok(live::start(self.forget_state(), asked, value, settled))
+    }
+
+    /// Loads [`live`](Self::live) settings, and the program's own arguments as [`load_with`](Self::load_with) does.
+    ///
+    /// # Errors
+    /// As [`load_with`](Self::load_with).
+    ///
+    /// # Cancel safety
+    /// As [`load`](Self::load).
+    pub async fn live_with<A: clap::Args>(self) -> Result<(Live<T>, Reloader<T>, A), Error>
+    where
+        T: Send + Sync,
+    {
+        let loader = self.with_args(A::augment_args);
+        let (asked, value, settled) = loader.load_remote().await?;
+        let args = asked.args()?;
+        let (live, reloader) = live::start(loader.forget_state(), asked, value, settled);
+        Ok((live, reloader, args))
     }
 
     /// Sets how long one source may take (10 s).

@@ -9,7 +9,7 @@ use crate::{
     builtin::Builtin,
     cli::Typed,
     error::Problem,
-    keys::{Key, Keys, bare},
+    keys::{Key, Keys, bare, flag},
     text::from_text,
     tree::{Value, ValueKind, insert, value},
 };
@@ -27,7 +27,7 @@ impl<'a> Spelling<'a> {
     pub(super) fn of(arg: &'a OsStr) -> Option<Self> {
         let arg = arg.to_str()?;
         let typed = arg.split_once('=').map_or(arg, |(flag, _)| flag);
-        let usual = typed.strip_prefix("--")?.replace(['.', '_'], "-").to_lowercase();
+        let usual = flag(typed.strip_prefix("--")?);
         Some(Self { typed, usual })
     }
 
@@ -60,6 +60,11 @@ impl Taken<'_> {
         let own = self.own.get_arguments().flat_map(longs).any(|own| own == flag);
         let built_in = Builtin::ALL.iter().any(|builtin| builtin.flag() == flag);
         !own && !built_in && !self.keys.all.iter().any(|key| key.flag == flag)
+    }
+
+    /// Names the flag that switches a key off.
+    pub(super) fn off(self, key: &Key) -> Option<String> {
+        Some(denial(&key.flag)).filter(|denial| matches!(key.kind, Kind::Bool) && self.is_free(denial))
     }
 
     /// Lets flags that belong together follow a subcommand, too, unless one has some of them for itself.
@@ -99,6 +104,10 @@ pub(super) fn of_key<'a>(key: &Key, taken: Taken<'a>) -> impl Iterator<Item = Ar
     let arg = if let Some(short) = key.field.short { arg.short(short) } else { arg };
     let arg = match key.kind {
         Kind::Bool => arg.num_args(0..=1).require_equals(true).default_missing_value("true"),
+        // Several negative numbers are none to clap.
+        Kind::List(inner) if matches!(bare(inner).kind, Kind::Integer { .. } | Kind::Float) => {
+            arg.action(ArgAction::Append).allow_hyphen_values(true)
+        }
         Kind::List(_) => arg.action(ArgAction::Append).allow_negative_numbers(true),
         Kind::Integer { .. } | Kind::Float => arg.allow_negative_numbers(true),
         _ => arg,

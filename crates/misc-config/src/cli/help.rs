@@ -3,6 +3,7 @@
 use clap::{Arg, Command};
 use misc_core::schema::{Kind, Variant};
 
+use super::flags::Taken;
 use crate::{
     builtin::Builtin,
     docs::{plain, summary},
@@ -13,11 +14,11 @@ use crate::{
 };
 
 /// Adds what is known of a key.
-pub(super) fn of_key(arg: Arg, key: &Key) -> Arg {
+pub(super) fn of_key(arg: Arg, key: &Key, taken: Taken<'_>) -> Arg {
     if arg.is_hide_set() {
         return arg;
     }
-    let (docs, values, facts) = (key.field.docs, values(&key.kind), facts(key));
+    let (docs, values, facts) = (key.field.docs, values(&key.kind), facts(key, taken));
     let short = joined([summary(docs), facts.join(" "), values.clone()], " ");
     let long = match meanings(&key.kind) {
         None => joined([plain(docs).into_owned(), joined([facts.join("\n"), values], "\n")], "\n\n"),
@@ -38,12 +39,14 @@ pub(super) fn of_program(command: Command, docs: &str) -> Command {
 }
 
 /// Lists what is known of a key beside its documentation.
-fn facts(key: &Key) -> Vec<String> {
+fn facts(key: &Key, taken: Taken<'_>) -> Vec<String> {
     let mut facts = Vec::new();
     if key.secret {
         facts.push(format!("(others on this machine can see it: prefer {}_FILE)", key.variable));
     } else if let Some(default) = fallback::of_key(key) {
-        facts.push(format!("[default: {}]", as_typed(&masked(&default, key.field.kind))));
+        let default = as_typed(&masked(&default, key.field.kind));
+        facts.push(format!("[default: {default}]"));
+        facts.extend(taken.off(key).filter(|_| default == "true").map(|off| format!("[off: --{off}]")));
     }
     facts.push(format!("[env: {}]", key.variable));
     facts

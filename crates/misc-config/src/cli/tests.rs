@@ -12,7 +12,8 @@ use crate::{
 };
 
 fn cli() -> Cli {
-    Cli { name: "shop".to_owned(), version: "1.2.3".to_owned(), about: "Sells things.".to_owned(), ..Cli::default() }
+    let [name, version, about] = ["shop", "1.2.3", "Sells things."].map(str::to_owned);
+    Cli { name, version, about, width: Some(100), ..Cli::default() }
 }
 
 fn parse(cli: &Cli, args: &[&str]) -> Result<Typed, Error> {
@@ -79,6 +80,20 @@ fn takes_lists_by_comma_by_repetition_and_as_json() {
     check(&["--tags", "a,b"], "{tags: [a, b]}");
     check(&["--tags", "a", "--tags=b,c"], "{tags: [a, b, c]}");
     check(&["--tags", r#"["a,b", "c"]"#], r#"{tags: ["a,b", c]}"#);
+}
+
+#[test]
+fn takes_negative_numbers_and_words_with_capitals() {
+    const ODD: Kind = Kind::Struct(&Schema::new(
+        "",
+        &[Field::new("offsets", &Kind::List(&i32::KIND)), Field::new("maxRetries", &u8::KIND)],
+    ));
+    let expected = r#"{maxRetries: "3", offsets: ["-1", "-2"]}"#;
+    for flag in ["--max-retries", "--maxRetries"] {
+        let args = ["--offsets", "-1,-2", flag, "3"].map(OsString::from);
+        let typed = cli().parse(&Keys::of(&ODD, ""), args).unwrap();
+        assert_eq!(show(&value("", ValueKind::Table(typed.table))), expected, "{flag}");
+    }
 }
 
 #[test]
@@ -157,6 +172,12 @@ fn helps_briefly() {
 }
 
 #[test]
+fn help_is_no_wider_than_eyes_like() {
+    let help = parse(&Cli { width: None, ..cli() }, &["--help"]).unwrap_err().to_string();
+    assert_eq!(help.lines().filter(|line| line.chars().count() > WIDEST).collect::<Vec<_>>(), [""; 0]);
+}
+
+#[test]
 fn helps_at_length() {
     let help = parse(&cli(), &["--help"]).unwrap_err().to_string();
     let format = "      --log-format <NAME>
@@ -173,7 +194,10 @@ fn helps_at_length() {
 
 ";
     assert!(help.contains(format), "{help}");
-    assert!(help.contains("      --store-sync[=<BOOLEAN>]\n          [default: true]\n"), "{help}");
+    assert!(
+        help.contains("      --store-sync[=<BOOLEAN>]\n          [default: true]\n          [off: --no-store-sync]\n"),
+        "{help}"
+    );
 }
 
 #[test]

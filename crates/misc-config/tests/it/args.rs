@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use clap::{Args, Subcommand};
-use misc_config::{Config, Error, Loader};
+use misc_config::{Config, Error, Layer, Loader, Source};
+use misc_core::{App, BoxError};
+use misc_test::TestApp;
 use serde::Deserialize;
 
 use crate::dir::Dir;
@@ -41,6 +43,15 @@ enum Action {
         #[arg(long)]
         debug: bool,
     },
+}
+
+/// A source that has nothing to say.
+struct Nothing;
+
+impl Source for Nothing {
+    async fn load(&self) -> Result<Layer, BoxError> {
+        Ok(Layer::new())
+    }
 }
 
 /// What is always typed of the program's own.
@@ -131,4 +142,21 @@ fn help_is_called_as_the_program_is() {
     assert_eq!(version, format!("till {}", env!("CARGO_PKG_VERSION")));
     let unnamed = Loader::<Settings>::new().cli_from(["", "--version"]).load().unwrap_err().to_string();
     assert_eq!(unnamed, concat!("misc-config ", env!("CARGO_PKG_VERSION")));
+}
+
+#[tokio::test]
+async fn live_settings_come_with_arguments() {
+    let dir = Dir::new();
+    dir.write("shop.yaml", "port: 1");
+    let loader = || Settings::loader().file(dir.path().join("shop.yaml")).cli_from(OWN.into_iter().chain(["me"]));
+    let (remote, _reloads, own) = loader().source(Nothing).live_with::<Own>().await.unwrap();
+    assert_eq!((remote.get().port, &*own.place), (1, "here"));
+    let (live, reloads, own) = loader().live_with::<Own>().unwrap();
+    assert_eq!((live.get().port, &*own.place), (1, "here"));
+    let app = TestApp::start(App::new("shop").with(reloads)).await;
+    let mut changes = live.changes();
+    dir.write("shop.yaml", "port: 2");
+    app.handle().reload();
+    assert_eq!(changes.next().await.port, 2);
+    app.stop().await.assert_clean().await;
 }
