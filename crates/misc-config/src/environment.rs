@@ -75,7 +75,8 @@ struct Set<'a> {
 
 impl<'a> Lookup<'a> {
     fn new(keys: &'a Keys) -> Self {
-        let by_variable = keys.all.iter().map(|key| (&*key.variable, key)).collect();
+        let variables = |key: &'a Key| key.others.variables.iter().chain([&key.variable]);
+        let by_variable = keys.all.iter().flat_map(|key| variables(key).map(move |name| (&**name, key))).collect();
         Self { keys, by_variable, found: Surroundings::default() }
     }
 
@@ -92,7 +93,7 @@ impl<'a> Lookup<'a> {
     /// Takes what a variable is set to; files that variables name are read at the end.
     fn set(&mut self, said: &mut Set<'a>, name: &str, value: &OsStr, origin: &str) {
         if let Some(key) = self.by_variable.get(name) {
-            self.variable(&mut said.table, key, origin, value);
+            self.variable(&mut said.table, key, (name, origin), value);
         } else if let Some(key) = name.strip_suffix(FILE).and_then(|name| self.by_variable.get(name)) {
             said.named.push((key, origin.to_owned(), value.to_owned()));
         } else if !value.is_empty() {
@@ -107,8 +108,11 @@ impl<'a> Lookup<'a> {
         self.found.layers.push(table);
     }
 
-    fn variable(&mut self, table: &mut Table, key: &Key, origin: &str, value: &OsStr) {
+    fn variable(&mut self, table: &mut Table, key: &Key, (name, origin): (&str, &str), value: &OsStr) {
         match value.to_str() {
+            Some(value) if !value.is_empty() && set_by(table, key).is_some_and(|other| other != name) => {
+                self.twice(table, key, origin);
+            }
             Some(value) => self.take(table, key, origin, value),
             None => self.found.problems.push(Problem::new(&key.path, "is not UTF-8").at(origin)),
         }
@@ -130,9 +134,8 @@ impl<'a> Lookup<'a> {
         if path.as_os_str().is_empty() {
             return;
         }
-        if find(table, &key.parts).is_some() {
-            let message = format!("is set by `{}` and by `{origin}`", key.variable);
-            return self.found.problems.push(Problem::new(&key.path, message).hint("unset one of them"));
+        if set_by(table, key).is_some() {
+            return self.twice(table, key, origin);
         }
         let origin = format!("{origin} ({})", path.display());
         match file::read(path, file::SECRET) {
@@ -141,6 +144,14 @@ impl<'a> Lookup<'a> {
                 self.found.problems.push(Problem::new(&key.path, format!("cannot be read: {error}")).at(origin));
             }
         }
+    }
+
+    /// A key that two variables of one place set; they come in any order.
+    fn twice(&mut self, table: &Table, key: &Key, origin: &str) {
+        let mut both = [set_by(table, key).unwrap_or_default(), origin];
+        both.sort_by_key(|name| (*name != key.variable, name.ends_with(FILE), *name));
+        let message = format!("is set by `{}` and by `{}`", both[0], both[1]);
+        self.found.problems.push(Problem::new(&key.path, message).hint("unset one of them"));
     }
 
     /// A variable that is none of a key's.
@@ -223,6 +234,11 @@ impl<'a> Lookup<'a> {
         let with_prefix = || format!("{}_{name}", self.keys.prefix);
         self.by_variable.get(&*name).or_else(|| self.by_variable.get(&*with_prefix())).copied()
     }
+}
+
+/// Returns the variable that has set a key: where it is comes after it.
+fn set_by<'a>(table: &'a Table, key: &Key) -> Option<&'a str> {
+    find(table, &key.parts).map(|value| value.origin().and_then(|origin| origin.split(' ').next()).unwrap_or_default())
 }
 
 /// Editors and `echo` end a file with a newline that is no part of the value.

@@ -17,6 +17,8 @@ pub(crate) struct Key {
     pub(crate) variable: String,
     /// The flag on the command line, without the dashes in front.
     pub(crate) flag: String,
+    /// The variables and flags of other names for its last part, as far as no other key has them.
+    pub(crate) others: Others,
     /// What the schema says.
     pub(crate) field: Field,
     /// What its value looks like, without `Optional` and `Secret` around it.
@@ -29,6 +31,13 @@ pub(crate) struct Key {
     pub(crate) section: &'static str,
     /// The structs around it that have a `Default`, outermost first, each with how many of the parts lead to it.
     pub(crate) defaults: Vec<(usize, fn() -> Defaults)>,
+}
+
+/// Variables and flags that mean the same as those of a key.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Others {
+    pub(crate) variables: Vec<String>,
+    pub(crate) flags: Vec<String>,
 }
 
 /// All keys of a schema, in order.
@@ -45,7 +54,28 @@ impl Keys {
         if let Kind::Struct(schema) = kind {
             keys.add_schema(schema, &mut Section::default());
         }
+        keys.forget_shared_others();
         keys
+    }
+
+    /// Forgets other names that would be a guess: each key counts once for a name, whatever it calls it.
+    fn forget_shared_others(&mut self) {
+        if self.all.iter().all(|key| key.field.aliases.is_empty()) {
+            return;
+        }
+        let (mut variables, mut flags) = (HashMap::<_, usize>::new(), HashMap::<_, usize>::new());
+        for key in &self.all {
+            key.others
+                .variables
+                .iter()
+                .chain([&key.variable])
+                .for_each(|name| *variables.entry(name.clone()).or_default() += 1);
+            key.others.flags.iter().chain([&key.flag]).for_each(|name| *flags.entry(name.clone()).or_default() += 1);
+        }
+        for key in &mut self.all {
+            key.others.variables.retain(|name| variables[name] == 1);
+            key.others.flags.retain(|name| flags[name] == 1);
+        }
     }
 
     /// Finds names that two keys share, which would make one of them a guess.
@@ -130,11 +160,13 @@ impl Keys {
         let path = parts.join(".");
         let variable = field.env.map_or_else(|| variable(&self.prefix, &parts), str::to_owned);
         let flag = flag(&path);
+        let others = self.others(&parts, &field);
         self.all.push(Key {
             parts,
             path,
             variable,
             flag,
+            others,
             field,
             kind,
             secret: section.secret,
@@ -142,6 +174,22 @@ impl Keys {
             section: section.docs,
             defaults: section.defaults.clone(),
         });
+    }
+
+    /// Names a key by its aliases; a variable that has a name of its own has no others.
+    fn others(&self, parts: &[&'static str], field: &Field) -> Others {
+        let mut others = Others::default();
+        let Some((_, above)) = parts.split_last() else { return others };
+        for alias in field.aliases {
+            let parts = [above, &[*alias]].concat();
+            others.flags.push(flag(&parts.join(".")));
+            others.variables.extend(field.env.is_none().then(|| variable(&self.prefix, &parts)));
+        }
+        for names in [&mut others.flags, &mut others.variables] {
+            names.sort();
+            names.dedup();
+        }
+        others
     }
 }
 
@@ -310,6 +358,24 @@ mod tests {
         check(Field::new("database", &DATABASE), 0);
         check(Field::new("database", &Kind::Optional(&DATABASE)), 1);
         check(Field::new("database", &DATABASE).optional(), 0);
+    }
+
+    #[test]
+    fn have_other_names_that_no_other_key_has() {
+        const KIND: Kind = Kind::Struct(&Schema::new(
+            "",
+            &[
+                Field::new("port", &Kind::Text).aliases(&["p", "listenPort", "listen_port"]),
+                Field::new("path", &Kind::Text).aliases(&["dir", "own", "PATH"]),
+                Field::new("root", &Kind::Text).aliases(&["dir", "top"]).env("ROOT"),
+                Field::new("own", &Kind::Text),
+            ],
+        ));
+        let others: Vec<_> = Keys::of(&KIND, "A").all.into_iter().map(|key| key.others).collect();
+        let flags: Vec<_> = others.iter().map(|others| others.flags.join(" ")).collect();
+        let variables: Vec<_> = others.iter().map(|others| others.variables.join(" ")).collect();
+        assert_eq!(flags, ["listen-port p", "", "top", ""]);
+        assert_eq!(variables, ["A_LISTEN_PORT A_P", "A_DIR", "", ""]);
     }
 
     #[test]

@@ -36,15 +36,20 @@ impl<'a> Spelling<'a> {
         self.usual == flag
     }
 
-    fn denies(&self, flag: &str) -> bool {
-        self.usual.strip_prefix("no-") == Some(flag)
+    /// Returns whether it is a way to write the flag of a key, or one of its others.
+    fn is_of(&self, key: &Key) -> bool {
+        self.names(&key.flag) || key.others.flags.contains(&self.usual)
+    }
+
+    fn denies(&self, key: &Key) -> bool {
+        let denied = self.usual.strip_prefix("no-");
+        denied.is_some_and(|flag| flag == key.flag || key.others.flags.iter().any(|other| flag == other))
     }
 }
 
 /// Returns whether one may have typed a key; a short flag may hide among others.
 pub(super) fn may_be_typed(key: &Key, spellings: &[Spelling<'_>]) -> bool {
-    key.field.short.is_some()
-        || spellings.iter().any(|spelling| spelling.names(&key.flag) || spelling.denies(&key.flag))
+    key.field.short.is_some() || spellings.iter().any(|spelling| spelling.is_of(key) || spelling.denies(key))
 }
 
 /// The names that are in use.
@@ -97,6 +102,7 @@ pub(super) fn shorts(arg: &Arg) -> impl Iterator<Item = char> {
 pub(super) fn of_key<'a>(key: &Key, taken: Taken<'a>) -> impl Iterator<Item = Arg> + use<'a> {
     let mut names = vec![key.flag.clone(), key.path.replace('_', "-"), key.path.clone()];
     names.dedup();
+    names.extend(key.others.flags.iter().cloned());
     let denials = names.iter().map(|name| denial(name));
     let denials: Vec<_> = denials.filter(|denial| matches!(key.kind, Kind::Bool) && taken.is_free(denial)).collect();
     let aliases = names.into_iter().filter(|name| taken.is_free(name));
@@ -163,11 +169,11 @@ fn value_name(kind: &Kind) -> &'static str {
 /// Takes what was typed for a key.
 pub(super) fn read(key: &Key, spellings: &[Spelling<'_>], matches: &ArgMatches, typed: &mut Typed) {
     if matches!(key.kind, Kind::Bool) && is_denied(key, spellings, matches) {
-        let denied = spellings.iter().find(|spelling| spelling.denies(&key.flag));
+        let denied = spellings.iter().find(|spelling| spelling.denies(key));
         return insert(&mut typed.table, &key.parts, value(&origin(key, denied), "false"));
     }
     let Ok(Some(texts)) = matches.try_get_many::<String>(&id(&key.flag)) else { return };
-    let origin = origin(key, spellings.iter().find(|spelling| spelling.names(&key.flag)));
+    let origin = origin(key, spellings.iter().find(|spelling| spelling.is_of(key)));
     let values: Result<Vec<_>, _> = texts.map(|text| from_text(text, &key.kind, &origin)).collect();
     match values {
         Ok(values) => insert(&mut typed.table, &key.parts, value(&origin, joined(values))),
@@ -177,9 +183,9 @@ pub(super) fn read(key: &Key, spellings: &[Spelling<'_>], matches: &ArgMatches, 
 
 /// Returns whether a switch was switched off, at last: before and after a subcommand, clap takes both.
 fn is_denied(key: &Key, spellings: &[Spelling<'_>], matches: &ArgMatches) -> bool {
-    let last = spellings.iter().rfind(|spelling| spelling.names(&key.flag) || spelling.denies(&key.flag));
+    let last = spellings.iter().rfind(|spelling| spelling.is_of(key) || spelling.denies(key));
     let also_on = matches.try_contains_id(&id(&key.flag)).is_ok_and(|on| on);
-    is_on(matches, &denial(&key.flag)) && (!also_on || last.is_none_or(|last| last.denies(&key.flag)))
+    is_on(matches, &denial(&key.flag)) && (!also_on || last.is_none_or(|last| last.denies(key)))
 }
 
 /// Puts lists together; of anything else there is only one.
