@@ -1,5 +1,4 @@
 //! Settings with a key of each kind.
-#![expect(dead_code, reason = "they are loaded and shown, and nobody reads them")]
 
 use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
@@ -55,6 +54,7 @@ pub(crate) enum Store {
     #[default]
     InMemory,
     OnDisk {
+        #[expect(dead_code, reason = "it is loaded and shown, and nobody reads it")]
         path: String,
     },
 }
