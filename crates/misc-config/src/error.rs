@@ -4,6 +4,8 @@ use std::fmt::{self, Write as _};
 
 use misc_core::Exit;
 
+use crate::show::without_passwords;
+
 /// Says why there are no settings: everything that is wrong with them, or that the user asked for something else, such as
 /// `--help`.
 ///
@@ -161,12 +163,13 @@ impl fmt::Display for Problem {
     }
 }
 
-/// A text whose control characters are escaped: a key or a value in a file may look like a line of the report.
+/// A text whose control characters are escaped, since a key or a value in a file may look like a line of the report, and
+/// without passwords in URLs.
 struct OneLine<'a>(&'a str);
 
 impl fmt::Display for OneLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for c in self.0.chars() {
+        for c in without_passwords(self.0).chars() {
             if c.is_control() { c.escape_default().fmt(f)? } else { f.write_char(c)? }
         }
         Ok(())

@@ -226,27 +226,41 @@ pub(crate) fn bare(kind: &'static Kind) -> Bare {
 
 /// Finds the kind of what is below a key, or at a place in a list.
 pub(crate) fn below(kind: &'static Kind, part: &str) -> Option<&'static Kind> {
-    match bare(kind).kind {
-        Kind::List(inside) | Kind::Map(inside) => Some(inside),
-        Kind::Struct(schema) => field_below(schema.fields, part),
-        Kind::Tagged { variants, .. } => variants.iter().find_map(|variant| field_below(variant.fields, part)),
-        _ => None,
+    kinds_below(kind, part).first().copied()
+}
+
+/// Finds all kinds of what may be below a key: those of fields of that name before those of a map beside them.
+fn kinds_below(kind: &'static Kind, part: &str) -> Vec<&'static Kind> {
+    if let Kind::List(inside) | Kind::Map(inside) = bare(kind).kind {
+        return vec![inside];
+    }
+    let (open, named): (Vec<&Field>, Vec<&Field>) = fields_of(kind).into_iter().partition(|field| field.flatten);
+    let named: Vec<_> = named.iter().filter(|field| field.name == part).map(|field| field.kind).collect();
+    match &*named {
+        [] => open.iter().flat_map(|field| kinds_below(field.kind, part)).collect(),
+        _ => named,
     }
 }
 
-fn field_below(fields: &'static [Field], part: &str) -> Option<&'static Kind> {
-    let own = fields.iter().find(|field| !field.flatten && field.name == part).map(|field| field.kind);
-    let flat = || fields.iter().filter(|field| field.flatten).find_map(|field| below(field.kind, part));
-    own.or_else(flat)
+/// Lists the fields of a section, with those that stand beside them; of flattened ones, only maps are left.
+fn fields_of(kind: &'static Kind) -> Vec<&'static Field> {
+    let fields: Vec<&Field> = match bare(kind).kind {
+        Kind::Struct(schema) => schema.fields.iter().collect(),
+        Kind::Tagged { variants, .. } => variants.iter().flat_map(|variant| variant.fields).collect(),
+        _ => Vec::new(),
+    };
+    let beside = |field: &'static Field| match bare(field.kind).kind {
+        Kind::Struct(_) | Kind::Tagged { .. } if field.flatten => fields_of(field.kind),
+        _ => vec![field],
+    };
+    fields.into_iter().flat_map(beside).collect()
 }
 
 /// Returns whether what a path leads to is secret.
 pub(crate) fn is_secret(kind: &'static Kind, parts: &[String]) -> bool {
-    let mut kinds = std::iter::successors(Some((kind, parts)), |(kind, parts)| {
-        let (part, rest) = parts.split_first()?;
-        Some((below(kind, part)?, rest))
-    });
-    kinds.any(|(kind, _)| bare(kind).secret)
+    let inside =
+        |(part, rest): (&String, &[String])| kinds_below(kind, part).into_iter().any(|kind| is_secret(kind, rest));
+    bare(kind).secret || parts.split_first().is_some_and(inside)
 }
 
 /// Names the keys of fields, with those that stand beside them.
@@ -387,6 +401,26 @@ mod tests {
             (flag("a.httpURL2Go"), variable("", &["a", "httpURL2Go"])),
             ("a-http-url2-go".to_owned(), "A_HTTP_URL2_GO".to_owned())
         );
+    }
+
+    #[test]
+    fn are_secret_where_a_field_of_that_name_is() {
+        const LOGIN: Schema =
+            Schema::new("", &[Field::new("user", &Kind::Text), Field::new("pin", &Kind::Secret(&Kind::Text))]);
+        const KIND: Kind = Kind::Struct(&Schema::new(
+            "",
+            &[
+                Field::new("rest", &Kind::Map(&Kind::Any)).flatten(),
+                Field::new("any", &Kind::Any).flatten(),
+                Field::new("login", &Kind::Optional(&Kind::Struct(&LOGIN))).flatten(),
+                Field::new("logins", &Kind::List(&Kind::Struct(&LOGIN))),
+            ],
+        ));
+        let secret: Vec<_> = ["user", "pin", "other", "logins", "logins.0", "logins.0.pin", "logins.0.user"]
+            .into_iter()
+            .filter(|path| is_secret(&KIND, &path.split('.').map(str::to_owned).collect::<Vec<_>>()))
+            .collect();
+        assert_eq!(secret, ["pin", "logins.0.pin"]);
     }
 
     #[test]

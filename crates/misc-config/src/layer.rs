@@ -5,6 +5,7 @@ use std::fmt;
 use crate::{
     error::Error,
     format::{self, Format, Limits},
+    show::without_passwords,
     text::of_json,
     tree::{Table, Value, ValueKind, insert, table},
 };
@@ -35,7 +36,7 @@ impl Layer {
     /// # Errors
     /// [`Error`] when it is not valid, larger than 1 MiB or deeper than 64 levels.
     pub fn parse(name: impl Into<String>, format: Format, text: &str) -> Result<Self, Error> {
-        let table = format::read(&name.into(), format, text, Limits::default());
+        let table = format::read(&without_passwords(&name.into()), format, text, Limits::default());
         Ok(Self { table: table.map_err(|problem| Error::invalid(vec![problem]))? })
     }
 
@@ -43,7 +44,7 @@ impl Layer {
     #[must_use]
     pub fn set(mut self, path: &str, value: impl Into<serde_json::Value>, origin: &str) -> Self {
         let parts: Vec<&str> = path.split('.').collect();
-        insert(&mut self.table, &parts, of_json(value.into(), origin));
+        insert(&mut self.table, &parts, of_json(value.into(), &without_passwords(origin)));
         self
     }
 

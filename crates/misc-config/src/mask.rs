@@ -4,6 +4,7 @@ use misc_core::schema::{Field, Kind};
 
 use crate::{
     layer::to_json,
+    show::hides,
     tree::{Value, ValueKind, table},
 };
 
@@ -19,6 +20,7 @@ impl Secrets {
     pub(crate) fn of(settings: &Value, kind: &'static Kind) -> Self {
         let mut secrets = Self::default();
         secrets.find(settings, kind, false);
+        secrets.0.retain(|secret| !secret.is_empty());
         secrets
     }
 
@@ -27,7 +29,8 @@ impl Secrets {
         let tells = |secret: &&String| {
             let long_enough = about_secret || secret.chars().count() >= TELLING;
             // Types tell what they have been given with quotes around it, and so with escapes in it.
-            long_enough && (text.contains(&***secret) || text.contains(&*secret.escape_debug().to_string()))
+            let quoted = || format!("{secret:?}");
+            long_enough && (text.contains(&***secret) || text.contains(quoted().trim_matches('"')))
         };
         match self.0.iter().find(tells) {
             Some(_) => "is not valid (the reason is not shown: it has a secret in it)".to_owned(),
@@ -45,14 +48,13 @@ impl Secrets {
             (Kind::Map(inside), ValueKind::Table(table)) => {
                 table.values().for_each(|value| self.find(value, inside, secret));
             }
-            (Kind::Struct(schema), _) => self.find_fields(value, schema.fields, secret),
-            (Kind::Tagged { variants, .. }, _) => {
+            (Kind::Struct(schema), ValueKind::Table(_)) => self.find_fields(value, schema.fields, secret),
+            (Kind::Tagged { variants, .. }, ValueKind::Table(_)) => {
                 variants.iter().for_each(|variant| self.find_fields(value, variant.fields, secret));
             }
-            _ if secret => add(value, &mut self.0),
+            _ if secret || hides(kind) => add(value, &mut self.0),
             _ => {}
         }
-        self.0.retain(|secret| !secret.is_empty());
     }
 
     fn find_fields(&mut self, value: &Value, fields: &'static [Field], secret: bool) {
@@ -69,7 +71,7 @@ impl Secrets {
 fn add(value: &Value, into: &mut Vec<String>) {
     match &value.kind {
         ValueKind::Nil => {}
-        ValueKind::String(text) => into.push(text.clone()),
+        ValueKind::String(text) => into.push(text.trim().to_owned()),
         ValueKind::Table(table) => table.values().for_each(|value| add(value, into)),
         ValueKind::Array(items) => items.iter().for_each(|item| add(item, into)),
         kind => into.push(to_json(kind).to_string()),

@@ -85,7 +85,8 @@ fn everything<T: DeserializeOwned>(
         let Wrong { parts, message, .. } = narrowed::<T>(&left, kind, error);
         let passed = pass_over(&mut left, &parts);
         // Where something inside was passed over, what is left of it is incomplete.
-        if !found.iter().any(|known| known.parts.starts_with(&parts)) {
+        let joined = parts.join(".");
+        if !found.iter().any(|known| known.parts.starts_with(&parts) || known.parts.join(".") == joined) {
             let message =
                 if is_secret(kind, &parts) { SECRET.to_owned() } else { with_value(message, settings, &parts) };
             found.push(Unreadable { parts, message });
@@ -113,7 +114,9 @@ pub(crate) struct Unreadable {
 /// Adds the value that is refused, where the reason does not show it.
 fn with_value(message: String, settings: &Value, parts: &[String]) -> String {
     match parts.iter().try_fold(settings, |value, part| child(value, part)) {
-        Some(value) if is_scalar(value) && !tells(&message, value) => format!("{message}, found {}", found(value)),
+        Some(value) if is_scalar(value) && !message.contains(", found ") && !tells(&message, value) => {
+            format!("{message}, found {}", found(value))
+        }
         _ => message,
     }
 }

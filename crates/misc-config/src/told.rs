@@ -5,8 +5,12 @@ use std::{
     io::{self, Write},
 };
 
-/// Logs a warning, or prints it where no log is set up yet: the log's own settings may be what is loaded.
+use crate::show::without_passwords;
+
+/// Logs a warning, or prints it where no log is set up yet: the log's own settings may be what is loaded. Passwords in URLs
+/// are masked.
 pub(crate) fn warn(warning: &str) {
+    let warning = without_passwords(warning);
     if tracing::dispatcher::has_been_set() {
         tracing::warn!(target: "misc_config", "{warning}");
     } else {

@@ -11,7 +11,7 @@ use crate::{
     nearest::nearest,
     path::Path,
     shape::listed,
-    show::brief,
+    show::{MASK, brief, hides},
     text,
     tree::{Table, Value, ValueKind, name_of},
 };
@@ -164,6 +164,10 @@ impl Typing<'_> {
         match kind {
             Kind::Optional(_) if matches!(value.kind, ValueKind::Nil) => {}
             Kind::Optional(inside) => self.value(value, inside),
+            Kind::Secret(_) if matches!(&value.kind, ValueKind::String(text) if text == MASK) => {
+                let problem = Problem::new(self.path.as_str(), "is masked: put in the secret itself");
+                self.problems.push(problem.of(value));
+            }
             Kind::Secret(inside) => {
                 let outer = std::mem::replace(&mut self.secret, true);
                 self.value(value, inside);
@@ -174,7 +178,7 @@ impl Typing<'_> {
             Kind::Map(inside) => self.entries(value, inside),
             Kind::Struct(_) | Kind::Tagged { .. } => match &mut value.kind {
                 ValueKind::Table(table) => self.section(table, kind),
-                _ => self.refuse(value, "a section"),
+                _ => self.refuse(value, kind, "a section"),
             },
             Kind::Enum(variants) => drop(self.variant(value, variants)),
             _ => self.scalar(value, kind),
@@ -182,7 +186,7 @@ impl Typing<'_> {
     }
 
     fn items(&mut self, value: &mut Value, inside: &'static Kind) {
-        let ValueKind::Array(items) = &mut value.kind else { return self.refuse(value, LIST) };
+        let ValueKind::Array(items) = &mut value.kind else { return self.refuse(value, inside, LIST) };
         self.required = false;
         for (index, item) in items.iter_mut().enumerate() {
             let back = self.path.enter(index);
@@ -192,7 +196,7 @@ impl Typing<'_> {
     }
 
     fn entries(&mut self, value: &mut Value, inside: &'static Kind) {
-        let ValueKind::Table(entries) = &mut value.kind else { return self.refuse(value, "a section") };
+        let ValueKind::Table(entries) = &mut value.kind else { return self.refuse(value, inside, "a section") };
         let mut entries: Vec<_> = entries.iter_mut().collect();
         entries.sort_unstable_by_key(|(key, _)| *key);
         self.required = false;
@@ -207,13 +211,17 @@ impl Typing<'_> {
         match scalar(&value.kind, kind) {
             Ok(Some(made)) => value.kind = made,
             Ok(None) => {}
-            Err(expected) => self.refuse(value, &expected),
+            Err(expected) => self.refuse(value, kind, &expected),
         }
     }
 
-    fn refuse(&mut self, value: &Value, expected: &str) {
+    /// Refuses a value; one in whose place there would be a secret may be that secret.
+    fn refuse(&mut self, value: &Value, kind: &'static Kind, expected: &str) {
+        let outer = self.secret;
+        self.secret |= hides(kind);
         let problem = self.unexpected(value, expected);
         self.problems.push(problem);
+        self.secret = outer;
     }
 
     fn unexpected(&self, value: &Value, expected: &str) -> Problem {

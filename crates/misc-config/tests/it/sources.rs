@@ -50,7 +50,7 @@ impl Place {
     }
 
     fn away() -> Self {
-        Self { says: Err(Away(Some(&Away(None)))), ..Self::saying("") }
+        Self { says: Err(Away::For(&Away::Refused)), ..Self::saying("") }
     }
 
     fn after(self, after: Duration) -> Self {
@@ -73,19 +73,33 @@ impl Source for Place {
     }
 }
 
-/// An error, and the one behind it.
+/// An error.
 #[derive(Debug, Clone)]
-struct Away(Option<&'static Self>);
+enum Away {
+    /// The one behind others.
+    Refused,
+    /// One with another behind it.
+    For(&'static Self),
+    /// One that tells what was asked.
+    At(&'static str),
+}
 
 impl fmt::Display for Away {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_some() { "no answer" } else { "connection refused" })
+        match self {
+            Self::Refused => f.write_str("connection refused"),
+            Self::For(_) => f.write_str("no answer"),
+            Self::At(url) => write!(f, "no answer from ({url})"),
+        }
     }
 }
 
 impl std::error::Error for Away {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.0.map(|error| error as _)
+        match self {
+            Self::For(error) => Some(*error),
+            _ => None,
+        }
     }
 }
 
@@ -118,6 +132,36 @@ async fn an_error_of_a_source_tells_all_that_is_behind_it() {
 async fn values_of_a_source_tell_where_they_are() {
     let shop = Shop::loader().source(Place::saying("{\n  \"port\": 70000\n}")).load().await;
     check(shop, "port: expected an integer from 0 to 65535, found an integer `70000`\n    at centre:2:11");
+}
+
+#[tokio::test]
+async fn passwords_in_urls_are_not_told() {
+    let (dir, logs) = (Directory::new(), Logs::capture());
+    let copy = dir.0.join("copy.json");
+    let away = || Place { says: Err(Away::At("http://shop:hunter2@centre/x")), ..Place::saying("") };
+    let told = "no answer from (http://shop:******@centre/x)";
+    check(Shop::loader().source(away()).load().await, &format!("a source cannot be asked: {told}"));
+    fs::write(&copy, "{}").unwrap();
+    Shop::loader().source(LastGood::new(away(), &copy)).load().await.unwrap();
+    logs.assert_logged(told);
+    logs.assert_not_logged("hunter2");
+}
+
+#[test]
+fn names_of_layers_are_told_without_their_passwords() {
+    let layer = |text| Layer::parse("http://shop:hunter2@centre/x", Format::Json, text);
+    let load = |layer| Shop::loader().env_from([("SHOP_PORT", "1")]).layer(layer);
+    let shown = "http://shop:******@centre/x";
+    let report = "port: expected an integer from 0 to 65535, found a text `many`";
+    check(load(layer(r#"{"port": "many"}"#).unwrap()).load(), &format!("{report}\n    at {shown}:1:10"));
+    let logs = Logs::capture();
+    let (_, explanation) = load(layer(r#"{"port": 2}"#).unwrap()).load_explained().unwrap();
+    assert!(explanation.to_string().contains(shown) && !explanation.to_string().contains("hunter2"), "{explanation}");
+    logs.assert_logged(&format!("`SHOP_PORT` is set, but `port` is taken from {shown}:1:10"));
+    logs.assert_not_logged("hunter2");
+    assert!(layer("{").unwrap_err().to_string().contains(shown));
+    let error = load(Layer::new().set("port", "many", "http://shop:hunter2@centre/x")).load().unwrap_err();
+    assert_eq!(error.problems()[0].origin(), Some(shown));
 }
 
 #[tokio::test(start_paused = true)]

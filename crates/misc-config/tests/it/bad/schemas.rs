@@ -223,6 +223,12 @@ pub(super) struct Secrets {
     accounts: Vec<Account>,
     #[serde(default)]
     keys: BTreeMap<String, Secret<u32>>,
+    #[serde(default)]
+    codes: Vec<Secret<String>>,
+    #[config(nested)]
+    login: Option<Account>,
+    #[config(nested)]
+    door: Option<Door>,
     port: Option<u16>,
     gateway: Option<IpAddr>,
 }
@@ -259,6 +265,13 @@ struct Chest {
 #[derive(Debug, Deserialize, Config)]
 struct Account {
     password: Secret<String>,
+}
+
+#[derive(Debug, Deserialize, Config)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+enum Door {
+    Open,
+    Locked { code: Secret<String> },
 }
 
 /// What has rules, of each kind of field.
