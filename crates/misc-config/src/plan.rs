@@ -124,7 +124,7 @@ impl Plan {
         let said: Vec<Arc<Said>> = said.into_iter().map(Arc::new).collect();
         let mut effective = merge(&said);
         warnings.extend(shadowed(keys, &effective, &said));
-        let mut wrong = typing::typed(&mut effective, self.schema(), keys);
+        let mut wrong = typing::typed(&mut effective, self.schema(), keys, &said);
         // What a file says that could not be read is not missing.
         let unread = problems.iter().any(|problem| problem.path().is_empty());
         wrong.retain(|problem| !(unread && problem.is_missing()));
@@ -202,7 +202,7 @@ pub(crate) fn parts_of(path: &str) -> Vec<String> {
 /// Names the keys whose values differ; of lists, the list.
 fn differences(before: &Value, after: &Value, path: &mut KeyPath, changed: &mut Vec<String>) {
     let (Some(old), Some(new)) = (table(before), table(after)) else {
-        if to_json(&before.kind) != to_json(&after.kind) {
+        if !same(&before.kind, &after.kind) {
             changed.push(path.as_str().to_owned());
         }
         return;
@@ -212,6 +212,23 @@ fn differences(before: &Value, after: &Value, path: &mut KeyPath, changed: &mut 
         let back = path.enter(key);
         differences(old.get(key).unwrap_or(&nothing), new.get(key).unwrap_or(&nothing), path, changed);
         path.leave(back);
+    }
+}
+
+/// Returns whether two values are one, wherever they come from. In JSON, infinity would be nothing.
+fn same(one: &ValueKind, other: &ValueKind) -> bool {
+    match (one, other) {
+        (ValueKind::Float(one), ValueKind::Float(other)) => one.to_bits() == other.to_bits(),
+        (ValueKind::Float(_), _) | (_, ValueKind::Float(_)) => false,
+        (ValueKind::Array(one), ValueKind::Array(other)) => {
+            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same(&one.kind, &other.kind))
+        }
+        (ValueKind::Table(one), ValueKind::Table(other)) => {
+            let has =
+                |(key, value): (&String, &Value)| other.get(key).is_some_and(|other| same(&value.kind, &other.kind));
+            one.len() == other.len() && one.iter().all(has)
+        }
+        _ => to_json(one) == to_json(other),
     }
 }
 
@@ -336,4 +353,46 @@ fn shadowed(keys: &Keys, effective: &Table, layers: &[Arc<Said>]) -> Vec<String>
         }
     }
     warnings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tree::value;
+
+    /// Checks that a value is no change beside itself from another place, and is one beside each other value.
+    fn check(values: &[ValueKind]) {
+        for (at, before) in values.iter().enumerate() {
+            for (other, after) in values.iter().enumerate() {
+                let mut changed = Vec::new();
+                let (before, after) = (value("a", before.clone()), value("b", after.clone()));
+                differences(&before, &after, &mut KeyPath::default(), &mut changed);
+                assert_eq!(changed.is_empty(), at == other, "{before:?} {after:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn tells_all_values_apart() {
+        let number = |number: f64| ValueKind::from(number);
+        let list = |number: f64| ValueKind::from(vec![number]);
+        let table =
+            |key: &str, number: f64| ValueKind::from(vec![Table::from_iter([(key.to_owned(), value("", number))])]);
+        check(&[
+            ValueKind::Nil,
+            number(f64::INFINITY),
+            number(f64::NEG_INFINITY),
+            number(f64::NAN),
+            number(0.5),
+            "0.5".into(),
+            list(f64::NAN),
+            list(f64::INFINITY),
+            vec![0.5, 0.5].into(),
+            table("a", f64::NAN),
+            table("a", f64::INFINITY),
+            table("b", f64::INFINITY),
+            true.into(),
+            1_i64.into(),
+        ]);
+    }
 }

@@ -2,6 +2,7 @@
 
 mod buffered;
 mod inside;
+mod known;
 mod wrong;
 
 use std::time::Duration;
@@ -15,6 +16,7 @@ use serde::{
 use self::{
     buffered::{narrowed, spell_out},
     inside::{Alone, Chosen, Keys, items_of},
+    known::pass_over,
     wrong::Wrong,
 };
 use crate::{
@@ -30,9 +32,6 @@ const MOST: usize = 100;
 
 /// What is said of a secret: types tell what they were given.
 const SECRET: &str = "is not as its type expects (the reason is not shown, since the value is secret)";
-
-/// The origin of a value that is passed over, since what is wrong with it is known.
-const KNOWN: &str = "\0known";
 
 /// Reads a value of the program's type.
 ///
@@ -133,28 +132,6 @@ fn tells(message: &str, value: &Value) -> bool {
     !shown.is_empty() && message.match_indices(&*shown).any(is_whole)
 }
 
-/// Marks a value as known; returns whether there is one that was not yet, below the root.
-fn pass_over(root: &mut Value, parts: &[String]) -> bool {
-    let Some(value) = parts.iter().try_fold(root, |value, part| child_mut(value, part)) else { return false };
-    if parts.is_empty() || is_known(value) {
-        return false;
-    }
-    *value = Value::new(Some(&KNOWN.to_owned()), ValueKind::Nil);
-    true
-}
-
-fn child_mut<'a>(value: &'a mut Value, part: &str) -> Option<&'a mut Value> {
-    match &mut value.kind {
-        ValueKind::Table(table) => table.get_mut(part),
-        ValueKind::Array(items) => items.get_mut(part.parse::<usize>().ok()?),
-        _ => None,
-    }
-}
-
-fn is_known(value: &Value) -> bool {
-    matches!(value.kind, ValueKind::Nil) && value.origin() == Some(KNOWN)
-}
-
 /// Finds the value of a path, whose parts may be places in lists.
 pub(crate) fn child<'a>(value: &'a Value, part: &str) -> Option<&'a Value> {
     match &value.kind {
@@ -199,6 +176,17 @@ impl<'a> Reader<'a> {
                 None => self.refuse(&visitor),
             },
             _ => self.refuse(&visitor),
+        }
+    }
+
+    fn float(&self) -> Option<f64> {
+        match &self.0.kind {
+            ValueKind::Float(value) => Some(*value),
+            ValueKind::String(text) => float_of(text.trim()),
+            ValueKind::I64(_) | ValueKind::U64(_) | ValueKind::I128(_) | ValueKind::U128(_) => {
+                float_of(&self.0.kind.to_string())
+            }
+            _ => None,
         }
     }
 
@@ -256,17 +244,18 @@ impl<'de> Deserializer<'de> for Reader<'_> {
     }
 
     fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
-        self.deserialize_f64(visitor)
+        match self.float() {
+            Some(number) if number.is_finite() && number.abs() > f32::MAX.into() => {
+                Err(de::Error::custom("is too large for 32 bits"))
+            }
+            _ => self.deserialize_f64(visitor),
+        }
     }
 
     fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
-        match &self.0.kind {
-            ValueKind::Float(value) => visitor.visit_f64(*value),
-            ValueKind::String(text) => match float_of(text.trim()) {
-                Some(value) => visitor.visit_f64(value),
-                None => self.refuse(&visitor),
-            },
-            _ => self.integer(visitor),
+        match self.float() {
+            Some(value) => visitor.visit_f64(value),
+            None => self.refuse(&visitor),
         }
     }
 

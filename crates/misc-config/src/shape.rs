@@ -25,14 +25,13 @@ struct Shaping {
 impl Shaping {
     fn inside(&mut self, key: impl std::fmt::Display, value: &mut Value, kind: &'static Kind) {
         let back = self.path.enter(key);
-        let kind = bare(kind).kind;
+        let Bare { kind, optional, .. } = bare(kind);
+        if is_empty(value, kind, optional) {
+            value.kind = ValueKind::Table(Table::new());
+        }
         match (kind, &mut value.kind) {
             (Kind::Struct(_) | Kind::Tagged { .. }, ValueKind::Table(table)) => self.section(table, kind),
-            (Kind::Map(inside), ValueKind::Table(table)) => {
-                let mut entries: Vec<_> = table.iter_mut().collect();
-                entries.sort_unstable_by_key(|(key, _)| *key);
-                entries.into_iter().for_each(|(key, value)| self.inside(key, value, inside));
-            }
+            (Kind::Map(inside), ValueKind::Table(table)) => self.entries(table.iter_mut(), inside),
             (Kind::List(inside), ValueKind::Array(items)) => {
                 items.iter_mut().enumerate().for_each(|(index, value)| self.inside(index, value, inside));
             }
@@ -48,16 +47,26 @@ impl Shaping {
         if !known.open {
             self.refuse_unknown(table, &known);
         }
-        for field in known.checked {
+        for field in &known.checked {
             self.field(table, field);
         }
+        if let Some(inside) = known.rest {
+            let names: Vec<_> = known.names().collect();
+            self.entries(table.iter_mut().filter(|(key, _)| !names.contains(&&***key)), inside);
+        }
+    }
+
+    /// The entries of a map, in the order of their names.
+    fn entries<'t>(&mut self, entries: impl Iterator<Item = (&'t String, &'t mut Value)>, inside: &'static Kind) {
+        let mut entries: Vec<_> = entries.collect();
+        entries.sort_unstable_by_key(|(key, _)| *key);
+        entries.into_iter().for_each(|(key, value)| self.inside(key, value, inside));
     }
 
     fn field(&mut self, table: &mut Table, field: &'static Field) {
         let Some(value) = table.get_mut(field.name) else { return };
         let Bare { kind, optional, .. } = bare(field.kind);
-        // A section whose keys are all commented out.
-        if matches!(value.kind, ValueKind::Nil) && !optional && matches!(kind, Kind::Struct(_) | Kind::Map(_)) {
+        if is_empty(value, kind, optional) {
             table.remove(field.name);
         } else {
             self.inside(field.name, value, field.kind);
@@ -78,6 +87,11 @@ impl Shaping {
     }
 }
 
+/// Returns whether it is a section whose keys are all commented out.
+fn is_empty(value: &Value, kind: &Kind, optional: bool) -> bool {
+    matches!(value.kind, ValueKind::Nil) && !optional && matches!(kind, Kind::Struct(_) | Kind::Map(_))
+}
+
 /// The keys that a section may have.
 #[derive(Default)]
 struct Known {
@@ -87,6 +101,8 @@ struct Known {
     tag: Option<&'static str>,
     /// Whether any other key may be there, too.
     open: bool,
+    /// What those others are, if that is known.
+    rest: Option<&'static Kind>,
 }
 
 impl Known {
@@ -94,6 +110,7 @@ impl Known {
         match kind {
             Kind::Struct(schema) => self.add_fields(schema.fields, table),
             Kind::Tagged { tag, variants } => self.add_variants(tag, variants, table),
+            Kind::Map(inside) => (self.open, self.rest) = (true, Some(*inside)),
             _ => self.open = true,
         }
     }

@@ -12,7 +12,7 @@ pub(crate) fn from_text(text: &str, kind: &Kind, origin: &str) -> Result<Value, 
     let trimmed = text.trim();
     match *unwrapped(kind) {
         Kind::Text => Ok(value(origin, text)),
-        Kind::List(_) if trimmed.starts_with('[') => from_json(trimmed, origin),
+        Kind::List(_) if trimmed.starts_with('[') && trimmed.ends_with(']') => from_json(trimmed, origin),
         Kind::List(inside) if !trimmed.is_empty() && has_parts(inside) => {
             Err("expected a JSON list, such as `[{\"key\": \"value\"}]`".to_owned())
         }
@@ -34,9 +34,9 @@ fn has_parts(kind: &Kind) -> bool {
     matches!(unwrapped(kind), Kind::List(_) | Kind::Map(_) | Kind::Struct(_) | Kind::Tagged { .. })
 }
 
-/// Splits a list at its commas.
+/// Splits a list at its commas; there may be one at the end.
 fn list(text: &str, inside: &Kind, origin: &str) -> Result<Value, String> {
-    let items = text.split(',').filter(|_| !text.is_empty());
+    let items = text.strip_suffix(',').unwrap_or(text).split(',').filter(|_| !text.is_empty());
     let items: Result<Vec<Value>, String> = items.map(|item| from_text(item.trim(), inside, origin)).collect();
     Ok(value(origin, items?))
 }

@@ -1,15 +1,19 @@
 //! The merged settings, made what the schema says: defaults put in, texts made numbers, and everything checked.
 
-use std::time::Duration;
+mod scalar;
 
-use bytesize::ByteSize;
+use std::sync::Arc;
+
 use misc_core::schema::{Field, Kind, Schema, Variant};
 
+use self::scalar::scalar;
+pub(crate) use self::scalar::{duration_of, expected_integer};
 use crate::{
     error::Problem,
     keys::{Bare, Keys, bare, names},
     nearest::nearest,
     path::Path,
+    place::Said,
     shape::listed,
     show::{MASK, brief, hides},
     text,
@@ -24,15 +28,18 @@ const LIST: &str = "a list";
 const SIZE: &str = "a number of bytes such as `64KiB` or `10MB`";
 const DURATION: &str = "a span of time such as `30s` or `1h30m`";
 
-/// Makes settings what the schema says, and returns everything that is wrong with them.
-pub(crate) fn typed(table: &mut Table, schema: &'static Schema, keys: &Keys) -> Vec<Problem> {
-    let mut typing = Typing { keys, path: Path::default(), secret: false, required: false, problems: Vec::new() };
-    typing.fields(table, schema.fields, schema.defaults.is_some());
+/// Makes settings what the schema says, and returns everything that is wrong with them. The layers, the lowest first, are what
+/// the settings were made of.
+pub(crate) fn typed(table: &mut Table, schema: &'static Schema, keys: &Keys, layers: &[Arc<Said>]) -> Vec<Problem> {
+    let path = Path::default();
+    let mut typing = Typing { keys, layers, path, secret: false, required: false, problems: Vec::new() };
+    typing.schema(table, schema);
     typing.problems
 }
 
 struct Typing<'a> {
     keys: &'a Keys,
+    layers: &'a [Arc<Said>],
     path: Path,
     /// Whether the value is never to be shown.
     secret: bool,
@@ -42,6 +49,15 @@ struct Typing<'a> {
 }
 
 impl Typing<'_> {
+    fn schema(&mut self, table: &mut Table, schema: &'static Schema) {
+        self.fields(table, schema.fields, schema.defaults.is_some());
+        if let Some(inside) = rest(schema.fields) {
+            let known = names(schema.fields);
+            let entries = table.iter_mut().filter(|(key, _)| !known.contains(&&***key));
+            self.each(entries, inside);
+        }
+    }
+
     fn fields(&mut self, table: &mut Table, fields: &'static [Field], has_defaults: bool) {
         for field in fields {
             if !field.flatten {
@@ -126,6 +142,7 @@ impl Typing<'_> {
         self.fields(table, variant.fields, false);
     }
 
+    /// Leaves out keys of other variants that come from a lower place than the tag, and refuses all others.
     fn leave_out_others(&mut self, table: &mut Table, tag: &str, chosen: &Variant, variants: &'static [Variant]) {
         if is_open(chosen.fields) {
             return;
@@ -134,11 +151,17 @@ impl Typing<'_> {
         let others = variants.iter().flat_map(|variant| names(variant.fields));
         for name in others.filter(|name| !own.contains(name)) {
             let Some(value) = table.remove(name) else { continue };
-            if place(&value) == table.get(tag).and_then(place) {
+            if self.height(name) >= self.height(tag) {
                 let message = format!("is not a key where `{tag}` is `{}`", chosen.name);
                 self.problems.push(Problem::new(self.path.of(name), message).of(&value));
             }
         }
+    }
+
+    /// Returns how high the highest place is that says something about a key here, unless it is only a default.
+    fn height(&self, key: &str) -> Option<usize> {
+        let path = self.path.of(key);
+        self.layers.iter().rposition(|said| says(&said.table, &path))
     }
 
     fn variant(&mut self, value: &Value, variants: &'static [Variant]) -> Option<&'static Variant> {
@@ -177,7 +200,10 @@ impl Typing<'_> {
             Kind::List(inside) => self.items(value, inside),
             Kind::Map(inside) => self.entries(value, inside),
             Kind::Struct(_) | Kind::Tagged { .. } => match &mut value.kind {
-                ValueKind::Table(table) => self.section(table, kind),
+                ValueKind::Table(table) => match kind {
+                    Kind::Struct(schema) => self.schema(table, schema),
+                    _ => self.section(table, kind),
+                },
                 _ => self.refuse(value, kind, "a section"),
             },
             Kind::Enum(variants) => drop(self.variant(value, variants)),
@@ -197,7 +223,12 @@ impl Typing<'_> {
 
     fn entries(&mut self, value: &mut Value, inside: &'static Kind) {
         let ValueKind::Table(entries) = &mut value.kind else { return self.refuse(value, inside, "a section") };
-        let mut entries: Vec<_> = entries.iter_mut().collect();
+        self.each(entries.iter_mut(), inside);
+    }
+
+    /// The entries of a map, in the order of their names.
+    fn each<'t>(&mut self, entries: impl Iterator<Item = (&'t String, &'t mut Value)>, inside: &'static Kind) {
+        let mut entries: Vec<_> = entries.collect();
         entries.sort_unstable_by_key(|(key, _)| *key);
         self.required = false;
         for (key, entry) in entries {
@@ -282,16 +313,25 @@ fn is_open(fields: &[Field]) -> bool {
     fields.iter().any(|field| field.flatten && matches!(bare(field.kind).kind, Kind::Map(_) | Kind::Any))
 }
 
-/// Names the place that a value comes from: its file, its variable, or the command line.
-fn place(value: &Value) -> Option<&str> {
-    let origin = value.origin()?;
-    if origin.starts_with('-') {
-        return Some("-");
-    }
-    let is_number = |text: &str| text.parse::<usize>().is_ok();
-    let mut parts = origin.rsplitn(3, ':');
-    let marked = parts.next().is_some_and(is_number) && parts.next().is_some_and(is_number);
-    parts.next().filter(|_| marked).or(Some(origin))
+/// Finds what all those keys are that no field has, where a map takes them.
+fn rest(fields: &'static [Field]) -> Option<&'static Kind> {
+    fields.iter().filter(|field| field.flatten).find_map(|field| match bare(field.kind).kind {
+        Kind::Map(inside) => Some(*inside),
+        Kind::Struct(schema) => rest(schema.fields),
+        _ => None,
+    })
+}
+
+/// Returns whether a place says something about a path, whose keys may have dots in them. A list is said as a whole.
+fn says(said: &Table, path: &str) -> bool {
+    said.iter().any(|(key, value)| match path.strip_prefix(&**key) {
+        Some("") => true,
+        Some(rest) => match (rest.strip_prefix('.'), &value.kind) {
+            (Some(rest), ValueKind::Table(inner)) => says(inner, rest),
+            (below, kind) => below.is_some() && matches!(kind, ValueKind::Array(_)),
+        },
+        None => false,
+    })
 }
 
 /// Reads a value as its key would, to be shown beside others; one that does not fit stays as it is.
@@ -301,101 +341,4 @@ pub(crate) fn read_as(value: &Value, kind: &Kind) -> Value {
         read.kind = made;
     }
     read
-}
-
-/// Makes a value of the kind that a key wants; says what was expected where it is not.
-fn scalar(value: &ValueKind, kind: &Kind) -> Result<Option<ValueKind>, String> {
-    match *kind {
-        Kind::Bool => bool_from(value),
-        Kind::Integer { min, max } => integer_from(value, min, max),
-        Kind::Float => float_from(value),
-        Kind::Duration => duration_from(value),
-        Kind::Bytes(number) => size_from(value, number),
-        _ if matches!(value, ValueKind::String(_)) => Ok(None),
-        _ => Err(TEXT.to_owned()),
-    }
-}
-
-fn bool_from(value: &ValueKind) -> Result<Option<ValueKind>, String> {
-    let made = match value {
-        ValueKind::Boolean(_) => return Ok(None),
-        ValueKind::I64(number @ (0 | 1)) => Some(*number == 1),
-        ValueKind::String(text) => text::bool_of(text),
-        _ => None,
-    };
-    made.map(|bool| Some(ValueKind::Boolean(bool))).ok_or_else(|| "true or false".to_owned())
-}
-
-fn integer_from(value: &ValueKind, min: i128, max: i128) -> Result<Option<ValueKind>, String> {
-    let (number, text) = match value {
-        ValueKind::I64(number) => (Some(i128::from(*number)), false),
-        ValueKind::U64(number) => (Some(i128::from(*number)), false),
-        ValueKind::I128(number) => (Some(*number), false),
-        ValueKind::U128(number) => (i128::try_from(*number).ok(), false),
-        ValueKind::String(text) => (text::integer_of(text), true),
-        _ => (None, false),
-    };
-    let fitting = number.filter(|number| (min..=max).contains(number));
-    let expected = || match number {
-        Some(_) => format!("an integer from {min} to {max}"),
-        None => expected_integer(min, max),
-    };
-    fitting.map(|number| text.then(|| integer(number))).ok_or_else(expected)
-}
-
-fn integer(number: i128) -> ValueKind {
-    i64::try_from(number)
-        .map_or_else(|_| u64::try_from(number).map_or(ValueKind::I128(number), ValueKind::U64), ValueKind::I64)
-}
-
-/// Says which integers are expected; the ends of 64 bits go without saying.
-pub(crate) fn expected_integer(min: i128, max: i128) -> String {
-    match (min, max) {
-        (i128::MIN, i128::MAX) => "an integer".to_owned(),
-        (min, max) if max >= i128::from(i64::MAX) && min <= i128::from(i64::MIN) => "an integer".to_owned(),
-        (min, max) if max >= i128::from(i64::MAX) => format!("an integer from {min} on"),
-        (min, max) => format!("an integer from {min} to {max}"),
-    }
-}
-
-fn float_from(value: &ValueKind) -> Result<Option<ValueKind>, String> {
-    let made = match value {
-        ValueKind::Float(_) | ValueKind::I64(_) | ValueKind::U64(_) => return Ok(None),
-        ValueKind::String(text) => text::float_of(text),
-        _ => None,
-    };
-    made.map(|number| Some(ValueKind::Float(number))).ok_or_else(|| "a number".to_owned())
-}
-
-fn duration_from(value: &ValueKind) -> Result<Option<ValueKind>, String> {
-    match value {
-        ValueKind::String(text) if duration_of(text).is_some() => Ok(None),
-        _ => Err(DURATION.to_owned()),
-    }
-}
-
-/// Reads a span of time.
-pub(crate) fn duration_of(text: &str) -> Option<Duration> {
-    humantime::parse_duration(text.trim()).ok()
-}
-
-fn size_from(value: &ValueKind, number: &'static Kind) -> Result<Option<ValueKind>, String> {
-    let Kind::Integer { min, max } = *bare(number).kind else { return Err(SIZE.to_owned()) };
-    let size = match value {
-        ValueKind::String(text) => Some(ValueKind::U64(size_of(text.trim()).ok_or(SIZE)?)),
-        _ => None,
-    };
-    match size.as_ref().unwrap_or(value) {
-        number @ (ValueKind::I64(0..) | ValueKind::U64(_)) => {
-            integer_from(number, min, max).map_err(|_| format!("from {min} to {max} bytes"))?;
-            Ok(size)
-        }
-        _ => Err(SIZE.to_owned()),
-    }
-}
-
-/// Reads a number of bytes, if it has no more than 64 bits.
-fn size_of(text: &str) -> Option<u64> {
-    let with_unit = || text.parse::<ByteSize>().ok().map(|size| size.as_u64()).filter(|size| *size < u64::MAX);
-    text.parse().ok().or_else(with_unit)
 }

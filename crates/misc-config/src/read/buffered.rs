@@ -5,7 +5,7 @@
 use misc_core::schema::{Field, Kind};
 use serde::de::DeserializeOwned;
 
-use super::{attempt, pass_over, wrong::Wrong};
+use super::{attempt, known::pass_over, wrong::Wrong};
 use crate::{
     keys::{bare, below},
     tree::{Table, Value, ValueKind},

@@ -9,7 +9,7 @@ use serde::{
     forward_to_deserialize_any,
 };
 
-use super::{Reader, is_known, visit, wrong::Wrong};
+use super::{Reader, known::is_known, visit, wrong::Wrong};
 use crate::{
     text::{bool_of, integer_of},
     tree::{Table, Value},

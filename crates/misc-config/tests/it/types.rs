@@ -79,7 +79,17 @@ fn numbers_may_be_written_as_integers_and_as_texts() {
     check_only("'2.5'", "2.5", 2.5_f64);
     check_only("1e300", "1e300", 1e300_f64);
     check_only("-.inf", "-inf", f64::NEG_INFINITY);
+    check_only(".inf", "inf", f32::INFINITY);
+    check_only("100000000000000000000", "100000000000000000000", 1e20_f64);
+    check_only("[100000000000000000000, -1]", "[100000000000000000000, -1]", vec![1e20_f32, -1.0]);
     check_only("18446744073709551615", "18446744073709551615", 18_446_744_073_709_551_615.0_f64);
+}
+
+#[test]
+fn a_number_that_is_too_large_is_not_infinite() {
+    let expected = "it: is too large for 32 bits, found a number `1e39`\n    at config.yaml:1:5";
+    check_refused::<Only<f32>>("it: 1e39", expected);
+    check_refused::<Only<f32>>("it: '1e39'", expected);
 }
 
 #[test]
@@ -240,6 +250,72 @@ fn sections_in_lists_and_maps_have_their_defaults() {
     ];
     let yaml = "mirrors: [{host: a}, {host: b, port: 1}]\ntenants: {x: {host: c}, y: {host: d, port: 2}}";
     check(yaml, &variables, &expected);
+}
+
+#[derive(Debug, PartialEq, Deserialize, Config)]
+struct Items {
+    #[serde(default)]
+    #[config(nested)]
+    list: Vec<Item>,
+    #[serde(default)]
+    #[config(nested)]
+    map: BTreeMap<String, Item>,
+}
+
+#[derive(Debug, PartialEq, Deserialize, Config)]
+struct Item {
+    #[config(default = 80)]
+    port: u16,
+}
+
+#[test]
+fn an_empty_section_in_a_list_or_a_map_has_its_defaults() {
+    let item = |port| Item { port };
+    let map = BTreeMap::from([(text("a"), item(80)), (text("b"), item(1))]);
+    check("list:\n-\n- port: 1\nmap:\n  a:\n  b: {port: 1}", &[], &Items { list: vec![item(80), item(1)], map });
+    let expected = "tenants.b.host: is required, and not set\n    at config.yaml:1:14";
+    check_refused::<Sections>("tenants: {b: ~}", expected);
+}
+
+#[derive(Debug, PartialEq, Deserialize, Config)]
+struct Open {
+    #[serde(flatten)]
+    #[config(nested)]
+    inner: OpenInside,
+    port: u16,
+}
+
+#[derive(Debug, PartialEq, Deserialize, Config)]
+struct OpenInside {
+    name: Option<String>,
+    #[serde(flatten)]
+    #[config(nested)]
+    rest: BTreeMap<String, Mirror>,
+}
+
+#[test]
+fn the_keys_that_a_map_takes_are_read_as_those_of_any_map() {
+    let report = "a.port: expected an integer from 0 to 65535, found an integer `70000`\n    at config.yaml:1:39";
+    check_refused::<Open>("{port: 1, name: x, a: {host: c, port: 70000}}", report);
+    let report = "a.host: is required, and not set\n    at config.yaml:1:14";
+    check_refused::<Open>("{port: 1, a: {port: 7}}", report);
+    let report = "a.prt: is not a key\n    at config.yaml:1:29\n    did you mean `a.port`?";
+    check_refused::<Open>("{port: 1, a: {host: c, prt: 1}}", report);
+    check_refused::<Open>("{port: 1, a: 5}", "a: expected a section, found an integer `5`\n    at config.yaml:1:14");
+}
+
+#[derive(Debug, PartialEq, Deserialize, Config)]
+struct OpenMap {
+    port: u16,
+    #[serde(flatten)]
+    #[config(nested)]
+    rest: BTreeMap<String, Mirror>,
+}
+
+#[test]
+fn the_values_of_a_flattened_map_are_converted() {
+    let rest = BTreeMap::from([(text("a"), mirror("x", 6)), (text("b"), mirror("y", 80))]);
+    check("{port: '5', a: {host: x, port: '6'}, b: {host: y, pause: 1s}}", &[], &OpenMap { port: 5, rest });
 }
 
 #[derive(Debug, Serialize, Deserialize, Config)]

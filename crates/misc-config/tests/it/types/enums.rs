@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use misc_config::{Config, Format, Layer};
+use misc_config::{Config, Format, Layer, Loader};
 use serde::Deserialize;
 
 use super::{check, check_refused, text};
@@ -106,6 +106,23 @@ fn a_tag_in_one_place_leaves_out_the_keys_of_others_below() {
     assert_eq!(loaded.map_err(|error| error.to_string()), Ok(stored(memory(5, false))));
     let loaded = Stored::loader().layer(below).layer(layer("store: {options: {block: 2KiB}}")).load();
     assert_eq!(loaded.map_err(|error| error.to_string()), Ok(stored(disk(60, 2_048))));
+}
+
+#[test]
+fn a_key_of_another_variant_in_a_higher_place_than_the_tag_is_none() {
+    let check = |loader: Loader<Stored>, expected: &str| {
+        let report = loader.load().unwrap_err().to_string();
+        let expected = format!("store.path: is not a key where `kind` is `memory`\n    at {expected}");
+        assert_eq!(report, format!("the configuration has an error:\n  {expected}"));
+    };
+    let layer = |yaml: &str| Layer::parse("layer", Format::Yaml, yaml).unwrap();
+    let memory = || Stored::loader().layer(layer("store: {kind: memory, entries: 5}"));
+    check(memory().cli_from(["shop", "--store-path=/x"]), "--store-path");
+    check(memory().layer(layer("store: {path: /x}")), "layer:1:15");
+    let variables = [("STORE_KIND", "memory"), ("STORE_ENTRIES", "5"), ("STORE_PATH", "/x")];
+    check(Stored::loader().env_from(variables), "STORE_PATH");
+    let below = memory().env_from([("STORE_PATH", "/x")]).load();
+    assert!(below.is_ok(), "{below:?}");
 }
 
 #[test]
