@@ -98,7 +98,7 @@ struct Known {
     fields: Vec<&'static Field>,
     /// Those of which it is known what is inside of them.
     checked: Vec<&'static Field>,
-    tag: Option<&'static str>,
+    tags: Vec<&'static str>,
     /// Whether any other key may be there, too.
     open: bool,
     /// What those others are, if that is known.
@@ -128,7 +128,7 @@ impl Known {
 
     /// Adds the keys of all variants. What is inside of them is known where the layer says which one it is.
     fn add_variants(&mut self, tag: &'static str, variants: &'static [Variant], table: &Table) {
-        self.tag = Some(tag);
+        self.tags.push(tag);
         let chosen = table.get(tag).map(|value| &value.kind);
         for Variant { name, aliases, fields, .. } in variants {
             let checked = self.checked.len();
@@ -141,7 +141,7 @@ impl Known {
     }
 
     fn names(&self) -> impl Iterator<Item = &'static str> {
-        let mut names: Vec<&'static str> = self.tag.into_iter().collect();
+        let mut names = self.tags.clone();
         for field in &self.fields {
             if !names.contains(&field.name) {
                 names.push(field.name);
@@ -154,10 +154,13 @@ impl Known {
         self.names().any(|name| name == key)
     }
 
-    /// Spells keys as the schema does, so that they meet those of other layers.
+    /// Spells keys as the schema does, so that they meet those of other layers. Another name of a key may be the very name of
+    /// another variant's: the variant that is chosen says which it is.
     fn rename(&self, table: &mut Table, path: &Path, problems: &mut Vec<Problem>) {
-        for field in &self.fields {
-            for alias in field.aliases {
+        for fields in [&self.checked, &self.fields] {
+            let is_name = |alias: &&&str| fields.iter().any(|field| field.name == **alias);
+            let aliases = fields.iter().flat_map(|field| field.aliases.iter().map(move |alias| (field, alias)));
+            for (field, alias) in aliases.filter(|(_, alias)| !is_name(alias)) {
                 let Some(value) = table.remove(*alias) else { continue };
                 if table.contains_key(field.name) {
                     let message = format!("is another name of `{}`, which is set, too", field.name);

@@ -133,6 +133,51 @@ fn a_key_of_another_variant_is_none() {
     check_refused::<Stored>("store: {kind: memory, entries: 5, options: {zz: 5}}", expected);
 }
 
+#[derive(Debug, PartialEq, Deserialize, Config)]
+struct Cached {
+    #[serde(flatten)]
+    #[config(nested)]
+    cache: Cache,
+    #[serde(flatten)]
+    #[config(nested)]
+    level: Level,
+}
+
+#[derive(Debug, PartialEq, Deserialize, Config)]
+#[serde(tag = "cache", rename_all = "lowercase")]
+enum Cache {
+    Kept {
+        #[serde(alias = "dir")]
+        path: PathBuf,
+    },
+    Temporary {
+        dir: PathBuf,
+    },
+}
+
+#[derive(Debug, PartialEq, Deserialize, Config)]
+#[serde(tag = "level", rename_all = "lowercase")]
+enum Level {
+    Fast,
+    Small { ratio: u8 },
+}
+
+#[test]
+fn another_name_of_a_key_may_be_the_name_of_another_variants_key() {
+    let cached = |cache| Cached { cache, level: Level::Fast };
+    let (path, dir) = (PathBuf::from("/a"), PathBuf::from("/a"));
+    check("{cache: temporary, dir: /a, level: fast}", &[], &cached(Cache::Temporary { dir }));
+    check("{cache: kept, dir: /a, level: fast}", &[], &cached(Cache::Kept { path: path.clone() }));
+    check("{cache: kept, path: /a, level: fast}", &[], &cached(Cache::Kept { path }));
+}
+
+#[test]
+fn two_tags_may_stand_beside_each_other() {
+    let expected = Cached { cache: Cache::Temporary { dir: PathBuf::from("/a") }, level: Level::Small { ratio: 5 } };
+    let variables = [("CACHE", "temporary"), ("DIR", "/a"), ("LEVEL", "small"), ("RATIO", "5")];
+    check("{cache: temporary, dir: /a, level: small, ratio: 5}", &variables, &expected);
+}
+
 #[derive(Debug, PartialEq, Deserialize)]
 #[serde(untagged)]
 enum Target {
