@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use super::{attempt, known::pass_over, wrong::Wrong};
 use crate::{
-    keys::{bare, below},
+    keys::{bare, below, names},
     tree::{Table, Value, ValueKind},
     typing::duration_of,
 };
@@ -42,10 +42,15 @@ fn spell(value: &mut Value, kind: &'static Kind, buffered: bool) -> bool {
 }
 
 fn spell_fields(section: &mut Value, fields: &'static [Field], buffered: bool) -> bool {
+    let known = names(fields);
     fields.iter().fold(false, |any, field| {
-        let spelt = match &mut section.kind {
-            ValueKind::Table(_) if field.flatten => spell(section, field.kind, true),
-            ValueKind::Table(table) => {
+        let spelt = match (&mut section.kind, bare(field.kind).kind) {
+            (ValueKind::Table(table), Kind::Map(inside)) if field.flatten => {
+                let entries = table.iter_mut().filter(|(key, _)| !known.contains(&&***key));
+                entries.fold(false, |any, (_, value)| spell(value, inside, true) | any)
+            }
+            (ValueKind::Table(_), _) if field.flatten => spell(section, field.kind, true),
+            (ValueKind::Table(table), _) => {
                 table.get_mut(field.name).is_some_and(|value| spell(value, field.kind, buffered))
             }
             _ => false,

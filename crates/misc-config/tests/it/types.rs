@@ -307,15 +307,26 @@ fn the_keys_that_a_map_takes_are_read_as_those_of_any_map() {
 #[derive(Debug, PartialEq, Deserialize, Config)]
 struct OpenMap {
     port: u16,
+    name: String,
     #[serde(flatten)]
     #[config(nested)]
     rest: BTreeMap<String, Mirror>,
 }
 
+#[derive(Debug, PartialEq, Deserialize, Config)]
+struct OpenSpans {
+    name: String,
+    #[serde(flatten)]
+    rest: BTreeMap<String, Duration>,
+}
+
 #[test]
 fn the_values_of_a_flattened_map_are_converted() {
     let rest = BTreeMap::from([(text("a"), mirror("x", 6)), (text("b"), mirror("y", 80))]);
-    check("{port: '5', a: {host: x, port: '6'}, b: {host: y, pause: 1s}}", &[], &OpenMap { port: 5, rest });
+    let yaml = "{port: '5', name: 1s, a: {host: x, port: '6'}, b: {host: y, pause: 1s}}";
+    check(yaml, &[], &OpenMap { port: 5, name: text("1s"), rest });
+    let rest = BTreeMap::from([(text("a"), Duration::from_secs(1))]);
+    check("{name: 2s, a: 1s}", &[], &OpenSpans { name: text("2s"), rest });
 }
 
 #[derive(Debug, Serialize, Deserialize, Config)]
