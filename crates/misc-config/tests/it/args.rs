@@ -82,7 +82,7 @@ fn what_ends_the_program_needs_no_arguments_of_a_run() {
     check_instead(&["--tenant=a", "here", "serve", "me", "--check-config"], valid);
     check_instead(&["--print-config", "--port=1"], "port: 1\ndebug: false\nsound: true");
     let error = load(["shop", "--check-config", "--port=x"]).unwrap_err();
-    assert_eq!(error.problems().iter().map(|problem| problem.path()).collect::<Vec<_>>(), ["port"]);
+    assert_eq!(error.problems().iter().map(misc_config::Problem::path).collect::<Vec<_>>(), ["port"]);
 }
 
 #[test]
