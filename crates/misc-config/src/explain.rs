@@ -8,7 +8,7 @@ use crate::{
     fallback,
     keys::{Key, Keys, bare},
     place::Said,
-    show::{brief, masked, sorted, text},
+    show::{brief, masked_in, shown, sorted},
     tree::{Table, Value, ValueKind, find, table},
     typing::{DEFAULT, read_as},
 };
@@ -101,8 +101,7 @@ pub(crate) fn explain(keys: &Keys, effective: &Table, layers: &[Arc<Said>], warn
     let mut rows = Vec::new();
     for key in &keys.all {
         let candidates = Candidates::new(key, effective, layers);
-        match find(effective, &key.parts).map(|own| masked(own, key.field.kind)).or_else(|| candidates.default.clone())
-        {
+        match find(effective, &key.parts).map(|own| masked_in(key, own)).or_else(|| candidates.default.clone()) {
             Some(own) => candidates.add_rows(&mut rows, &own, &mut Vec::new()),
             None => rows.push(unset(key)),
         }
@@ -120,7 +119,7 @@ struct Candidates<'a> {
 
 impl<'a> Candidates<'a> {
     fn new(key: &'a Key, effective: &Table, layers: &[Arc<Said>]) -> Self {
-        let masked = |own: &Value| masked(&read_as(own, &key.kind), key.field.kind);
+        let masked = |own: &Value| masked_in(key, &read_as(own, &key.kind));
         let found = layers.iter().rev().filter_map(|said| find(&said.table, &key.parts).map(masked));
         Self { key, layers: found.collect(), default: fallback::of_key_in(effective, key).as_ref().map(masked) }
     }
@@ -141,8 +140,7 @@ impl<'a> Candidates<'a> {
         let all = self.layers.iter().chain(&self.default).filter_map(|whole| inside(whole, below));
         // The first is the value itself.
         let shadowed = all.skip(1).map(|value| Shadowed { value: brief(value), origin: origin(value) });
-        let path: Vec<_> =
-            std::iter::once(self.key.path.clone()).chain(below.iter().map(|name| text(name).into_owned())).collect();
+        let path: Vec<_> = std::iter::once(self.key.path.clone()).chain(below.iter().map(|name| shown(name))).collect();
         let set = own.kind != ValueKind::Nil;
         Explained {
             path: path.join("."),
@@ -190,6 +188,8 @@ fn cells(row: &Explained) -> [String; 4] {
 
 #[cfg(test)]
 mod tests {
+    use misc_core::schema::{Field, Kind, Schema, Variant};
+
     use super::*;
     use crate::{
         place::Place,
@@ -269,6 +269,59 @@ labels.env   prod    a:1   test (b:1)
 labels.team  shop    b:2
 ",
         );
+    }
+
+    /// Explains keys of a struct that are set in a file.
+    fn check_set(kind: &'static Kind, set: &[(&str, &str, ValueKind)], expected: &str) {
+        let said = layer(set);
+        let table = said.table.clone();
+        assert_eq!(explain(&Keys::of(kind, "APP"), &table, &[said], &[]).to_string(), expected.trim());
+    }
+
+    const SECRET: Kind = Kind::Secret(&Kind::Text);
+    const LOGIN: Schema =
+        Schema::new("", &[Field::new("user", &Kind::Text).default("hunter2"), Field::new("pin", &SECRET)]);
+
+    #[test]
+    fn masks_what_is_in_a_secret_section() {
+        const KIND: Kind = Kind::Struct(&Schema::new("", &[Field::new("login", &Kind::Secret(&Kind::Struct(&LOGIN)))]));
+        check_set(
+            &KIND,
+            &[("login.user", "a:1", "hunter3".into())],
+            "
+KEY         VALUE   FROM     INSTEAD OF
+login.user  ******  a:1      ****** (default)
+login.pin           not set
+",
+        );
+    }
+
+    #[test]
+    fn masks_a_key_that_is_a_secret_of_one_variant() {
+        const STORE: Kind = Kind::Tagged {
+            tag: "kind",
+            variants: &[
+                Variant::new("open", "").fields(&[Field::new("key", &Kind::Text), Field::new("size", &Kind::Text)]),
+                Variant::new("closed", "").fields(&[Field::new("key", &SECRET), Field::new("size", &Kind::Bool)]),
+            ],
+        };
+        const KIND: Kind = Kind::Struct(&Schema::new("", &[Field::new("store", &STORE)]));
+        check_set(
+            &KIND,
+            &[
+                ("store.kind", "a:1", "closed".into()),
+                ("store.key", "a:2", "hunter2".into()),
+                ("store.size", "a:3", true.into()),
+            ],
+            "
+KEY         VALUE   FROM  INSTEAD OF
+store.kind  closed  a:1
+store.key   ******  a:2
+store.size  true    a:3
+",
+        );
+        let keys = Keys::of(&KIND, "");
+        assert!(matches!(keys.all.iter().find(|key| key.path == "store.size").unwrap().kind, Kind::Any));
     }
 
     #[test]

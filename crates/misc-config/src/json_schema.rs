@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json, json};
 use crate::{
     docs::plain,
     fallback::Level,
-    keys::bare,
+    keys::{Bare, bare},
     show::{hides, without_passwords},
     tree::{Value, ValueKind},
 };
@@ -15,7 +15,7 @@ use crate::{
 ///
 /// Nothing but a tag is required: any other key may be set by a variable or a flag instead.
 pub(crate) fn json_schema(kind: &'static Kind, name: &str) -> String {
-    let mut root = of_kind(kind, None);
+    let mut root = of_kind(kind, None, false);
     root.insert("$schema".to_owned(), json!("https://json-schema.org/draft/2020-12/schema"));
     root.insert("title".to_owned(), json!(name));
     format!("{:#}", Json::Object(root))
@@ -30,8 +30,8 @@ fn object(json: Json) -> Object {
     }
 }
 
-/// Describes a kind; a section may have defaults from the struct around it.
-fn of_kind(kind: &'static Kind, outer: Option<Value>) -> Object {
+/// Describes a kind; a section may have defaults from the struct around it, and shows none where all of it is secret.
+fn of_kind(kind: &'static Kind, outer: Option<Value>, secret: bool) -> Object {
     match kind {
         Kind::Bool => object(json!({ "type": "boolean" })),
         Kind::Integer { min, max } => integer(*min, *max),
@@ -40,15 +40,16 @@ fn of_kind(kind: &'static Kind, outer: Option<Value>) -> Object {
         Kind::Duration => duration(),
         Kind::Bytes(inner) => bytes(inner),
         Kind::Enum(variants) => names(variants),
-        Kind::Optional(inner) => nullable(of_kind(inner, outer)),
-        Kind::List(inner) => object(json!({ "type": "array", "items": of_kind(inner, None) })),
-        Kind::Map(inner) => object(json!({ "type": "object", "additionalProperties": of_kind(inner, None) })),
-        Kind::Struct(schema) => of_struct(schema, outer),
+        Kind::Optional(inner) => nullable(of_kind(inner, outer, secret)),
+        Kind::List(inner) => object(json!({ "type": "array", "items": of_kind(inner, None, secret) })),
+        Kind::Map(inner) => object(json!({ "type": "object", "additionalProperties": of_kind(inner, None, secret) })),
+        Kind::Struct(schema) => of_struct(schema, outer, secret),
         Kind::Tagged { tag, variants } => {
-            object(json!({ "oneOf": one_of(tag, variants, &Level::inherited(outer), true) }))
+            let section = Section { secret, ..Section::default() };
+            object(json!({ "oneOf": section.one_of(tag, variants, &Level::inherited(outer), true) }))
         }
         Kind::Secret(inner) => {
-            let mut object = of_kind(inner, None);
+            let mut object = of_kind(inner, None, true);
             object.insert("writeOnly".to_owned(), json!(true));
             object
         }
@@ -75,7 +76,7 @@ fn duration() -> Object {
 
 /// Describes a number of bytes: a number, or a text with a unit.
 fn bytes(inner: &'static Kind) -> Object {
-    let mut object = of_kind(inner, None);
+    let mut object = of_kind(inner, None, false);
     object.insert("type".to_owned(), json!(["integer", "string"]));
     object.insert("pattern".to_owned(), json!(r"^\s*\d+(\.\d+)?\s*([kKmMgGtTpPeE]?[iI]?[bB]?)\s*$"));
     object.insert("examples".to_owned(), json!(["512KiB", "10MiB", 4096]));
@@ -97,10 +98,11 @@ fn variant_names(variant: &Variant) -> impl Iterator<Item = &'static str> + use<
 
 /// Lets a value be nothing, too.
 fn nullable(mut inner: Object) -> Object {
-    if inner.is_empty() {
+    if inner.is_empty() || inner.contains_key("anyOf") {
         return inner;
     }
     match inner.get_mut("type") {
+        Some(Json::Array(types)) if types.contains(&json!("null")) => return inner,
         Some(Json::Array(types)) => types.push(json!("null")),
         Some(one) => *one = json!([one, "null"]),
         None => return object(json!({ "anyOf": [inner, { "type": "null" }] })),
@@ -111,29 +113,11 @@ fn nullable(mut inner: Object) -> Object {
     inner
 }
 
-fn of_struct(schema: &'static Schema, outer: Option<Value>) -> Object {
+fn of_struct(schema: &'static Schema, outer: Option<Value>, secret: bool) -> Object {
     let level = Level::new(schema, outer);
-    let mut section = Section::default();
+    let mut section = Section { secret, ..Section::default() };
     section.add_fields(schema.fields, &level);
     documented(section.close(), schema.docs)
-}
-
-/// Describes each variant: the key that decides, and the keys that come with it.
-fn one_of(tag: &str, variants: &'static [Variant], level: &Level, closed: bool) -> Vec<Object> {
-    let each = variants.iter().map(|variant| {
-        let mut section = Section::default();
-        let names: Vec<_> = variant_names(variant).collect();
-        let name = if let [name] = &*names { json!({ "const": name }) } else { json!({ "enum": names }) };
-        section.properties.insert(tag.to_owned(), name);
-        section.add_fields(variant.fields, level);
-        let mut object = section.close();
-        if !closed {
-            object.remove("additionalProperties");
-        }
-        object.insert("required".to_owned(), json!([tag]));
-        documented(object, variant.docs)
-    });
-    each.collect()
 }
 
 /// The keys of a section, while they are collected.
@@ -144,6 +128,8 @@ struct Section {
     rest: Option<Object>,
     /// The alternatives of tagged enums that have their keys here.
     choices: Vec<Json>,
+    /// Whether no value is to be shown.
+    secret: bool,
 }
 
 impl Section {
@@ -154,7 +140,7 @@ impl Section {
     }
 
     fn add_field(&mut self, field: &'static Field, level: &Level) {
-        let property = Json::Object(property(field, level));
+        let property = Json::Object(self.property(field, level));
         for alias in field.aliases {
             self.properties.insert((*alias).to_owned(), property.clone());
         }
@@ -162,15 +148,48 @@ impl Section {
     }
 
     fn add_flattened(&mut self, field: &'static Field, level: &Level) {
-        match bare(field.kind).kind {
+        let Bare { kind, secret, .. } = bare(field.kind);
+        let outer = self.secret;
+        self.secret |= secret;
+        match kind {
             Kind::Struct(schema) => self.add_fields(schema.fields, &Level::new(schema, level.of(field))),
             Kind::Tagged { tag, variants } => {
-                let level = Level::inherited(level.of(field));
-                self.choices.push(json!({ "oneOf": one_of(tag, variants, &level, false) }));
+                let choices = self.one_of(tag, variants, &Level::inherited(level.of(field)), false);
+                self.choices.push(json!({ "oneOf": choices }));
             }
-            Kind::Map(inner) => self.rest = Some(of_kind(inner, None)),
+            Kind::Map(inner) => self.rest = Some(of_kind(inner, None, self.secret)),
             _ => self.rest = Some(Object::new()),
         }
+        self.secret = outer;
+    }
+
+    /// Describes each variant: the key that decides, and the keys that come with it.
+    fn one_of(&self, tag: &str, variants: &'static [Variant], level: &Level, closed: bool) -> Vec<Object> {
+        let each = variants.iter().map(|variant| {
+            let mut section = Self { secret: self.secret, ..Self::default() };
+            let names: Vec<_> = variant_names(variant).collect();
+            let name = if let [name] = &*names { json!({ "const": name }) } else { json!({ "enum": names }) };
+            section.properties.insert(tag.to_owned(), name);
+            section.add_fields(variant.fields, level);
+            let mut object = section.close();
+            if !closed {
+                object.remove("additionalProperties");
+            }
+            object.insert("required".to_owned(), json!([tag]));
+            documented(object, variant.docs)
+        });
+        each.collect()
+    }
+
+    /// Describes a key, with its default.
+    fn property(&self, field: &'static Field, level: &Level) -> Object {
+        let default = level.of(field);
+        let mut property = documented(of_kind(field.kind, default.clone(), self.secret), field.docs);
+        let is_section = matches!(bare(field.kind).kind, Kind::Struct(_) | Kind::Tagged { .. });
+        if let Some(default) = default.filter(|_| !(is_section || self.secret || hides(field.kind))) {
+            property.insert("default".to_owned(), to_json(&default));
+        }
+        property
     }
 
     /// Refuses the keys that are not known.
@@ -185,17 +204,6 @@ impl Section {
         }
         object
     }
-}
-
-/// Describes a key, with its default.
-fn property(field: &'static Field, level: &Level) -> Object {
-    let default = level.of(field);
-    let mut property = documented(of_kind(field.kind, default.clone()), field.docs);
-    let is_section = matches!(bare(field.kind).kind, Kind::Struct(_) | Kind::Tagged { .. });
-    if let Some(default) = default.filter(|_| !is_section && !hides(field.kind)) {
-        property.insert("default".to_owned(), to_json(&default));
-    }
-    property
 }
 
 fn documented(mut object: Object, docs: &str) -> Object {
@@ -227,7 +235,7 @@ mod tests {
     use crate::sample::SHOP;
 
     fn check(kind: &'static Kind, expected: &Json) {
-        assert_eq!(&Json::Object(of_kind(kind, None)), expected);
+        assert_eq!(&Json::Object(of_kind(kind, None, false)), expected);
     }
 
     #[test]
@@ -253,6 +261,7 @@ mod tests {
     #[test]
     fn lets_an_option_be_null() {
         check(&Kind::Optional(&Kind::Text), &json!({ "type": ["string", "null"] }));
+        check(&Kind::Optional(&Kind::Optional(&Kind::Text)), &json!({ "type": ["string", "null"] }));
         check(&Kind::Optional(&Kind::Any), &json!({}));
         const NAMES: Kind = Kind::Enum(&[Variant::new("a", "")]);
         check(&Kind::Optional(&NAMES), &json!({ "type": ["string", "null"], "enum": ["a", null] }));
@@ -266,7 +275,11 @@ mod tests {
         const SECRET: Kind = Kind::Secret(&Kind::Text);
         const KIND: Kind = Kind::Struct(&Schema::new("", &[Field::new("pin", &SECRET).default("hunter2")]));
         let pin = json!({ "type": "string", "writeOnly": true });
-        check(&KIND, &json!({ "type": "object", "properties": { "pin": pin }, "additionalProperties": false }));
+        let login = json!({ "type": "object", "properties": { "pin": pin }, "additionalProperties": false });
+        check(&KIND, &login);
+        const USER: Kind = Kind::Struct(&Schema::new("", &[Field::new("user", &Kind::Text).default("hunter2")]));
+        let shown = Json::Object(of_kind(&Kind::Secret(&Kind::List(&USER)), None, false)).to_string();
+        assert!(!shown.contains("hunter2"), "{shown}");
     }
 
     #[test]
@@ -317,7 +330,7 @@ mod tests {
                 Field::new("store", &STORE).flatten(),
             ],
         ));
-        let schema = Json::Object(of_kind(&KIND, None));
+        let schema = Json::Object(of_kind(&KIND, None, false));
         assert_eq!(schema["properties"], json!({ "a": { "type": "boolean" }, "b": { "type": "boolean" } }));
         assert_eq!(schema["unevaluatedProperties"], false);
         assert_eq!(schema.get("additionalProperties"), None);

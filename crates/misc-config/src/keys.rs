@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use misc_core::schema::{Defaults, Field, Kind, Schema, Variant};
 
-use crate::error::Problem;
+use crate::{error::Problem, show::hides};
 
 /// One key that has a value of its own.
 #[derive(Debug, Clone)]
@@ -148,8 +148,9 @@ impl Keys {
             let known = self.all.len();
             self.add_field(field, section);
             for key in self.all.split_off(known) {
-                if self.all[first..].iter().all(|other| other.path != key.path) {
-                    self.all.push(key);
+                match self.all[first..].iter_mut().find(|other| other.path == key.path) {
+                    Some(other) => other.join(&key),
+                    None => self.all.push(key),
                 }
             }
         }
@@ -190,6 +191,27 @@ impl Keys {
             names.dedup();
         }
         others
+    }
+}
+
+impl Key {
+    /// Makes one key of two that variants have by the same name: secret if either is, and of no kind that only one has.
+    fn join(&mut self, other: &Self) {
+        self.secret |= other.secret || hides(self.field.kind) || hides(other.field.kind);
+        if !is_same(&self.kind, &other.kind) {
+            self.kind = Kind::Any;
+        }
+    }
+}
+
+/// Returns whether texts mean the same as one kind and as another.
+fn is_same(one: &Kind, other: &Kind) -> bool {
+    match (one, other) {
+        (Kind::List(one), Kind::List(other)) => is_same(one, other),
+        (Kind::Enum(one), Kind::Enum(other)) => {
+            one.iter().map(|variant| variant.name).eq(other.iter().map(|variant| variant.name))
+        }
+        _ => std::mem::discriminant(one) == std::mem::discriminant(other),
     }
 }
 

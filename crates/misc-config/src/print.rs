@@ -4,16 +4,17 @@ use misc_core::schema::{Field, Kind, Schema, Variant};
 
 use crate::{
     fallback::Level,
-    keys::{Bare, bare},
-    show::{masked, show, sorted, text},
-    tree::{Table, Value, ValueKind, table},
+    keys::{Bare, bare, names},
+    show::{MASK, masked, show, shown, sorted},
+    tree::{Table, Value, ValueKind, table, value},
+    typing::DEFAULT,
 };
 
 /// Writes what is in effect as YAML, in the order of the schema; secrets are masked.
 pub(crate) fn print(kind: &'static Kind, effective: &Table) -> String {
     let mut lines = Vec::new();
     if let Kind::Struct(schema) = kind {
-        add_entries(&mut lines, &entries_of(schema, effective, None), 0);
+        add_entries(&mut lines, &entries_of(schema, effective, None, &[]), 0);
     }
     lines.join("\n")
 }
@@ -33,28 +34,41 @@ enum Node {
 type Entry = (String, Node);
 
 /// Lists the keys of a struct with their values; what is not in the table is from `Default`s.
-fn entries_of(schema: &'static Schema, set: &Table, outer: Option<Value>) -> Vec<Entry> {
+fn entries_of(schema: &'static Schema, set: &Table, outer: Option<Value>, beside: &[&str]) -> Vec<Entry> {
     let level = Level::new(schema, outer);
-    schema.fields.iter().flat_map(|field| entries(field, schema.fields, set, &level)).collect()
+    let known = [beside, &names(schema.fields)].concat();
+    schema.fields.iter().flat_map(|field| entries(field, &known, set, &level)).collect()
 }
 
-fn entries(field: &'static Field, beside: &'static [Field], set: &Table, level: &Level) -> Vec<Entry> {
+/// Lists a key, or the keys that stand in its place: those of a map are the ones that nothing beside it knows.
+fn entries(field: &'static Field, known: &[&str], set: &Table, level: &Level) -> Vec<Entry> {
     if !field.flatten {
         return vec![(field.name.to_owned(), node(field, set, level))];
     }
-    match bare(field.kind).kind {
-        Kind::Struct(schema) => entries_of(schema, set, level.of(field)),
-        Kind::Tagged { tag, variants } => variant_entries(tag, variants, set, level.of(field)),
+    let Bare { kind, secret, .. } = bare(field.kind);
+    match kind {
+        Kind::Struct(_) | Kind::Tagged { .. } if secret => {
+            let own = names(std::slice::from_ref(field)).into_iter().filter(|name| set.contains_key(*name));
+            own.map(|name| (name.to_owned(), Node::Value(value(DEFAULT, MASK)))).collect()
+        }
+        Kind::Struct(schema) => entries_of(schema, set, level.of(field), known),
+        Kind::Tagged { tag, variants } => variant_entries(tag, variants, set, level.of(field), known),
         kind => {
-            let is_own = |name: &str| beside.iter().any(|field| !field.flatten && field.name == name);
-            let rest = sorted(set).into_iter().filter(|(name, _)| !is_own(name));
-            rest.map(|(name, inner)| (name.clone(), filled(inside(kind), inner))).collect()
+            let rest = sorted(set).into_iter().filter(|(name, _)| !known.contains(&&***name));
+            let inner = if secret { &Kind::Secret(&Kind::Any) } else { inside(kind) };
+            rest.map(|(name, own)| (name.clone(), filled(inner, own))).collect()
         }
     }
 }
 
 /// Lists the key that decides, and the keys that come with what it decided.
-fn variant_entries(tag: &'static str, variants: &'static [Variant], set: &Table, outer: Option<Value>) -> Vec<Entry> {
+fn variant_entries(
+    tag: &'static str,
+    variants: &'static [Variant],
+    set: &Table,
+    outer: Option<Value>,
+    beside: &[&str],
+) -> Vec<Entry> {
     let level = Level::inherited(outer);
     let decides = Field::new(tag, &Kind::Text);
     let Some(chosen) = set.get(tag).cloned().or_else(|| level.of(&decides)) else {
@@ -64,17 +78,19 @@ fn variant_entries(tag: &'static str, variants: &'static [Variant], set: &Table,
     let variant =
         variants.iter().find(|variant| is_chosen(variant.name) || variant.aliases.iter().any(|name| is_chosen(name)));
     let fields = variant.map_or(&[][..], |variant| variant.fields);
-    let with_it = fields.iter().flat_map(|field| entries(field, fields, set, &level));
+    let known = [beside, &[tag], &names(fields)].concat();
+    let with_it = fields.iter().flat_map(|field| entries(field, &known, set, &level));
     std::iter::once((tag.to_owned(), Node::Value(chosen))).chain(with_it).collect()
 }
 
 /// Finds the value of a key.
 fn node(field: &'static Field, set: &Table, level: &Level) -> Node {
-    let Bare { kind, optional, .. } = bare(field.kind);
+    let Bare { kind, optional, secret } = bare(field.kind);
     let fallback = level.of(field);
     match (set.get(field.name), kind) {
         (Some(own), _) => filled(field.kind, own),
-        (None, Kind::Struct(schema)) if !optional => Node::Section(entries_of(schema, &Table::new(), fallback)),
+        (None, Kind::Struct(_)) if secret && !optional => Node::Value(value(DEFAULT, MASK)),
+        (None, Kind::Struct(schema)) if !optional => Node::Section(entries_of(schema, &Table::new(), fallback, &[])),
         (None, _) => match fallback {
             Some(fallback) => filled(field.kind, &fallback),
             None if field.optional && !optional => Node::Missing("set by the program"),
@@ -88,9 +104,9 @@ fn filled(kind: &'static Kind, own: &Value) -> Node {
     let Bare { kind: inner, secret, .. } = bare(kind);
     match (&own.kind, inner) {
         _ if secret => Node::Value(masked(own, kind)),
-        (ValueKind::Table(set), Kind::Struct(schema)) => Node::Section(entries_of(schema, set, None)),
+        (ValueKind::Table(set), Kind::Struct(schema)) => Node::Section(entries_of(schema, set, None, &[])),
         (ValueKind::Table(set), Kind::Tagged { tag, variants }) => {
-            Node::Section(variant_entries(tag, variants, set, None))
+            Node::Section(variant_entries(tag, variants, set, None, &[]))
         }
         (ValueKind::Table(set), kind) => {
             let entries = sorted(set).into_iter();
@@ -114,7 +130,7 @@ fn inside(kind: &'static Kind) -> &'static Kind {
 fn add_entries(lines: &mut Vec<String>, entries: &[Entry], depth: usize) {
     let indent = "  ".repeat(depth);
     for (name, node) in entries {
-        let name = text(name);
+        let name = shown(name);
         match node {
             Node::Missing(why) => lines.push(format!("{indent}# {name}: {why}")),
             Node::Value(value) => lines.push(format!("{indent}{name}: {}", show(value))),
@@ -158,10 +174,7 @@ mod tests {
     use misc_core::schema::{Describe, Schema};
 
     use super::*;
-    use crate::{
-        sample::SHOP,
-        tree::{insert, value},
-    };
+    use crate::{sample::SHOP, tree::insert};
 
     /// Checks what is printed where these keys are set.
     fn check(kind: &'static Kind, set: &[(&str, ValueKind)], expected: &str) {
@@ -277,6 +290,57 @@ store:
             &[Field::new("one", &Kind::Struct(&EMPTY)), Field::new("all", &Kind::List(&Kind::Struct(&EMPTY)))],
         ));
         check(&KIND, &[("all", vec![section(&[])].into())], "one: {}\n  # a: not set\nall:\n  - {}");
+    }
+
+    const PIN: Schema =
+        Schema::new("", &[Field::new("user", &Kind::Text).default("hunter2"), Field::new("pin", &SECRET)]);
+    const SECRET: Kind = Kind::Secret(&Kind::Text);
+
+    #[test]
+    fn shows_no_key_twice_beside_a_flattened_map() {
+        const INNER: Schema = Schema::new("", &[Field::new("rest", &Kind::Map(&Kind::Text)).flatten()]);
+        const STORE: Kind = Kind::Tagged {
+            tag: "kind",
+            variants: &[Variant::new("a", "")
+                .fields(&[Field::new("key", &SECRET), Field::new("inner", &Kind::Struct(&INNER)).flatten()])],
+        };
+        const KIND: Kind = Kind::Struct(&Schema::new(
+            "",
+            &[
+                Field::new("login", &Kind::Struct(&PIN)).flatten(),
+                Field::new("store", &STORE),
+                Field::new("inner", &Kind::Struct(&INNER)).flatten(),
+            ],
+        ));
+        let set = [
+            ("pin", "hunter2".into()),
+            ("z", "1".into()),
+            ("store.kind", "a".into()),
+            ("store.key", "hunter2".into()),
+            ("store.z", "2".into()),
+        ];
+        check(
+            &KIND,
+            &set,
+            "user: hunter2\npin: \"******\"\nstore:\n  kind: a\n  key: \"******\"\n  z: \"2\"\nz: \"1\"",
+        );
+    }
+
+    #[test]
+    fn masks_a_secret_section() {
+        const KIND: Kind = Kind::Struct(&Schema::new("", &[Field::new("login", &Kind::Secret(&Kind::Struct(&PIN)))]));
+        check(&KIND, &[], "login: \"******\"");
+        check(&KIND, &[("login.pin", "hunter2".into())], "login: \"******\"");
+        const FLAT: Kind =
+            Kind::Struct(&Schema::new("", &[Field::new("login", &Kind::Secret(&Kind::Struct(&PIN))).flatten()]));
+        check(&FLAT, &[("user", "hunter2".into())], "user: \"******\"");
+    }
+
+    #[test]
+    fn masks_passwords_in_names() {
+        const KIND: Kind = Kind::Struct(&Schema::new("", &[Field::new("m", &Kind::Map(&Kind::Text))]));
+        let urls = section(&[("a://u:hunter2@h", "x".into())]);
+        check(&KIND, &[("m", urls.kind)], "m:\n  a://u:******@h: x");
     }
 
     #[test]

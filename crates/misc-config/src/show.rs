@@ -4,7 +4,7 @@ mod secret;
 
 use std::{borrow::Cow, fmt::Write as _};
 
-pub(crate) use self::secret::{MASK, hides, masked, without_passwords};
+pub(crate) use self::secret::{MASK, hides, masked, masked_in, without_passwords};
 use crate::tree::{Table, Value, ValueKind};
 
 /// How many characters of a value fit in a table, or in an error.
@@ -37,6 +37,11 @@ pub(crate) fn sorted(table: &Table) -> Vec<(&String, &Value)> {
     entries
 }
 
+/// Writes a text as in a YAML file, but for passwords in URLs, which are masked.
+pub(crate) fn shown(inner: &str) -> String {
+    text(&without_passwords(inner)).into_owned()
+}
+
 /// Writes a text as in a YAML file: in quotes where it could be read as something else.
 pub(crate) fn text(text: &str) -> Cow<'_, str> {
     if is_plain(text) { Cow::Borrowed(text) } else { Cow::Owned(quoted(text)) }
@@ -45,11 +50,11 @@ pub(crate) fn text(text: &str) -> Cow<'_, str> {
 fn add(line: &mut String, kind: &ValueKind) {
     match kind {
         ValueKind::Nil => line.push_str("null"),
-        ValueKind::String(inner) => line.push_str(&text(&without_passwords(inner))),
+        ValueKind::String(inner) => line.push_str(&shown(inner)),
         ValueKind::Float(number) => add_float(line, *number),
         ValueKind::Array(items) => add_all(line, ['[', ']'], items, |line, item| add(line, &item.kind)),
         ValueKind::Table(table) => add_all(line, ['{', '}'], sorted(table), |line, (name, inner)| {
-            line.push_str(&text(name));
+            line.push_str(&shown(name));
             line.push_str(": ");
             add(line, &inner.kind);
         }),
@@ -80,8 +85,9 @@ fn add_float(line: &mut String, number: f64) {
 /// Returns whether every reader of YAML takes a text without quotes for what it is.
 fn is_plain(text: &str) -> bool {
     let first_is_harmless = text.starts_with(|c: char| c.is_alphanumeric() || matches!(c, '_' | '/' | '.' | '$'));
-    let harmless =
-        |c: char| !(c.is_control() || matches!(c, ',' | '[' | ']' | '{' | '}' | '"' | '\u{2028}' | '\u{2029}'));
+    let harmless = |c: char| {
+        !(c.is_control() || matches!(c, ',' | '[' | ']' | '{' | '}' | '"' | '\u{2028}' | '\u{2029}' | '\u{feff}'))
+    };
     first_is_harmless
         && text.chars().all(harmless)
         && !text.contains(": ")

@@ -18,7 +18,7 @@ use crate::{
 /// Writes a documented YAML file with every key: what may be left out is a comment, what must be set waits for a value.
 pub(crate) fn template(kind: &'static Kind, keys: &Keys) -> String {
     let Kind::Struct(schema) = kind else { return String::new() };
-    let template = Template { keys, mode: Mode::Live };
+    let template = Template { keys, mode: Mode::Live, secret: false };
     let mut lines = docs(schema.docs);
     if !lines.is_empty() {
         lines.push(String::new());
@@ -40,6 +40,8 @@ enum Mode {
 struct Template<'a> {
     keys: &'a Keys,
     mode: Mode,
+    /// Whether no value is to be shown.
+    secret: bool,
 }
 
 /// The names from the root on; none where a name is of the user's choice, so that there are no variables and flags.
@@ -64,8 +66,11 @@ impl Template<'_> {
     }
 
     fn flattened(self, field: &'static Field, level: &Level, path: &mut Path) -> Vec<String> {
-        match bare(field.kind).kind {
-            kind @ (Kind::Struct(_) | Kind::Tagged { .. }) => self.section(kind, level.of(field), path),
+        let Bare { kind, secret, .. } = bare(field.kind);
+        match kind {
+            Kind::Struct(_) | Kind::Tagged { .. } => {
+                Self { secret: self.secret || secret, ..self }.section(kind, level.of(field), path)
+            }
             kind => {
                 let any = comment(&format!("any other keys, each: {}", Noun(inside(kind))));
                 docs(field.docs).into_iter().chain([any]).collect()
@@ -77,15 +82,17 @@ impl Template<'_> {
     fn entry(self, field: &'static Field, level: &Level, path: &mut Path) -> Vec<String> {
         path.push(Some(field.name));
         let mut lines = docs(field.docs);
-        match bare(field.kind).kind {
+        let Bare { kind, secret, .. } = bare(field.kind);
+        let template = Self { secret: self.secret || secret, ..self };
+        match kind {
             kind @ (Kind::Struct(_) | Kind::Tagged { .. }) => {
                 lines.extend(docs(if field.docs.is_empty() { schema_docs(kind) } else { "" }));
-                lines.extend(self.header(field, |inner| inner.section(kind, level.of(field), path)));
+                lines.extend(template.header(field, |inner| inner.section(kind, level.of(field), path)));
             }
             kind => {
                 lines.push(self.about(field.kind, path));
                 lines.extend(variant_docs(kind));
-                lines.extend(self.value(field, level, path));
+                lines.extend(template.value(field, level, path));
             }
         }
         path.pop();
@@ -127,7 +134,7 @@ impl Template<'_> {
         let name = field.name;
         let (line, is_set) = match level.of(field) {
             None if !(optional || field.optional) => (format!("{name}: # must be set"), true),
-            Some(default) if example.is_empty() && !hides(field.kind) => {
+            Some(default) if example.is_empty() && !self.secret && !hides(field.kind) => {
                 (format!("{name}: {}", show(&default)), self.mode == Mode::Commented)
             }
             _ => (format!("{name}:"), false),

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use misc_core::schema::{Field, Kind};
 
 use crate::{
-    keys::bare,
+    keys::{Bare, Key, bare},
     tree::{Value, ValueKind},
 };
 
@@ -31,6 +31,11 @@ pub(crate) fn masked(value: &Value, kind: &'static Kind) -> Value {
     Value::new(value.origin().map(str::to_owned).as_ref(), kind)
 }
 
+/// Returns the value of a key with a mask in place of each secret.
+pub(crate) fn masked_in(key: &Key, value: &Value) -> Value {
+    masked(value, if key.secret { &Kind::Secret(&Kind::Any) } else { key.field.kind })
+}
+
 fn masked_entry(name: &str, value: &Value, section: &'static Kind) -> Value {
     // Two variants may have the same key, and one of them a secret in it.
     let kinds = entry_kinds(section, name);
@@ -45,6 +50,7 @@ fn entry_kinds(section: &'static Kind, name: &str) -> Vec<&'static Kind> {
     match section {
         Kind::Map(inner) => vec![*inner],
         Kind::Struct(schema) => field_kinds(schema.fields, name),
+        Kind::Tagged { tag, .. } if *tag == name => vec![&Kind::Text],
         Kind::Tagged { variants, .. } => {
             variants.iter().flat_map(|variant| field_kinds(variant.fields, name)).collect()
         }
@@ -55,7 +61,11 @@ fn entry_kinds(section: &'static Kind, name: &str) -> Vec<&'static Kind> {
 fn field_kinds(fields: &'static [Field], name: &str) -> Vec<&'static Kind> {
     let direct = fields.iter().filter(|field| !field.flatten && is_named(field, name)).map(|field| field.kind);
     let flattened = fields.iter().filter(|field| field.flatten);
-    direct.chain(flattened.flat_map(|field| entry_kinds(bare(field.kind).kind, name))).collect()
+    let below = flattened.flat_map(|field| {
+        let Bare { kind, secret, .. } = bare(field.kind);
+        entry_kinds(kind, name).into_iter().map(move |kind| if secret { &Kind::Secret(&Kind::Any) } else { kind })
+    });
+    direct.chain(below).collect()
 }
 
 fn is_named(field: &Field, name: &str) -> bool {
@@ -75,8 +85,37 @@ pub(crate) fn hides(kind: &Kind) -> bool {
     }
 }
 
-/// Masks the passwords of URLs in a text: `postgres://shop:******@db/shop`.
+/// Masks passwords in a text: `postgres://shop:******@db/shop`, `jdbc:db://shop?password=******`.
 pub(crate) fn without_passwords(text: &str) -> Cow<'_, str> {
+    match without_userinfo(text) {
+        Cow::Borrowed(text) => without_parameters(text),
+        Cow::Owned(shown) => Cow::Owned(without_parameters(&shown).into_owned()),
+    }
+}
+
+/// Masks what is behind the `=` of names such as `password` and `access_token`.
+fn without_parameters(text: &str) -> Cow<'_, str> {
+    let ends = |c: char| matches!(c, '&' | ';') || c.is_whitespace();
+    let parts = || text.split_inclusive(ends);
+    if !parts().any(|part| parameter(part).is_some()) {
+        return Cow::Borrowed(text);
+    }
+    let shown = |part| match parameter(part) {
+        Some((name, secret)) => format!("{name}={MASK}{}", &secret[secret.trim_end_matches(ends).len()..]),
+        None => part.to_owned(),
+    };
+    Cow::Owned(parts().map(shown).collect())
+}
+
+/// Splits a part of a text into a name that tells of a secret, and what is behind its `=`.
+fn parameter(part: &str) -> Option<(&str, &str)> {
+    let (name, secret) = part.split_once('=')?;
+    let lower = name.to_ascii_lowercase();
+    ["password", "passwd", "pwd", "secret", "token"].iter().any(|word| lower.ends_with(word)).then_some((name, secret))
+}
+
+/// Masks the passwords in front of hosts.
+fn without_userinfo(text: &str) -> Cow<'_, str> {
     let mut shown = String::new();
     let mut rest = text;
     while let Some((before, url)) = rest.split_once("://") {
@@ -99,14 +138,23 @@ pub(crate) fn without_passwords(text: &str) -> Cow<'_, str> {
 
 /// Splits what follows the scheme of a URL at its password: into the user, and the rest from the `@` on.
 fn userinfo(url: &str) -> Option<(&str, &str)> {
-    let word = &url[..url.find(char::is_whitespace).unwrap_or(url.len())];
+    let line = url.lines().next()?;
+    let word = &line[..line.find(char::is_whitespace).unwrap_or(line.len())];
     let authority = &word[..word.find(['/', '?', '#']).unwrap_or(word.len())];
     let colon = authority.find(':')?;
-    let port = authority[colon + 1..].bytes().all(|b| b.is_ascii_digit());
-    // People forget to escape a `/` in a password. A port, which digits tell, ends the authority, and an `@` after it is
-    // of the path.
-    let at = authority.rfind('@').or_else(|| word.rfind('@').filter(|_| !port))?;
+    let at = authority.rfind('@').or_else(|| unescaped(line, word, authority, colon))?;
     (colon < at).then(|| (&url[..colon], &url[at..]))
+}
+
+/// Finds the `@` behind a password in which somebody forgot to escape a `/` or a space.
+fn unescaped(line: &str, word: &str, authority: &str, colon: usize) -> Option<usize> {
+    let is_port = authority[colon + 1..].bytes().all(|b| b.is_ascii_digit());
+    match () {
+        () if authority.starts_with('[') => None,
+        () if !is_port => line.rfind('@'),
+        // What looks like a port may be the start of a password; but `/@` begins a name in a path.
+        () => word.rfind('@').filter(|at| !word[..*at].ends_with('/')),
+    }
 }
 
 #[cfg(test)]
@@ -132,6 +180,7 @@ mod tests {
     fn masks_secrets_wherever_they_are() {
         const LOGINS: Kind = Kind::List(&Kind::Struct(&LOGIN));
         const FLAT: Schema = Schema::new("", &[Field::new("login", &Kind::Struct(&LOGIN)).flatten()]);
+        const HIDDEN: Schema = Schema::new("", &[Field::new("login", &Kind::Secret(&Kind::Struct(&LOGIN))).flatten()]);
         const TAGGED: Kind = Kind::Tagged {
             tag: "kind",
             variants: &[
@@ -146,7 +195,9 @@ mod tests {
         check_masked(&Kind::Map(&SECRET), table(&[("a", "hunter2")]), "{a: \"******\"}");
         check_masked(&LOGINS, vec![value("", login())], "[{pin: \"******\", user: u}]");
         check_masked(&Kind::Struct(&FLAT), login(), "{pin: \"******\", user: u}");
+        check_masked(&Kind::Struct(&HIDDEN), login(), "{pin: \"******\", user: \"******\"}");
         check_masked(&TAGGED, login(), "{pin: \"******\", user: \"******\"}");
+        check_masked(&TAGGED, table(&[("kind", "closed")]), "{kind: closed}");
     }
 
     #[test]
@@ -170,6 +221,27 @@ mod tests {
         check_url("a://u:p/w@h/x", "a://u:******@h/x");
         check_url("https://h:8080/@scope/a", "https://h:8080/@scope/a");
         check_url("https://user@h/x:y", "https://user@h/x:y");
+        check_url("http://h:8080/x", "http://h:8080/x");
+        check_url("http://[::1]:80/a@b", "http://[::1]:80/a@b");
+        check_url("http://h:80 and a@b", "http://h:80 and a@b");
         check_url("u:p@h", "u:p@h");
+    }
+
+    #[test]
+    fn masks_passwords_that_nobody_escaped() {
+        check_url("a://u:pa ss@h/x", "a://u:******@h/x");
+        check_url("a://u:12/34@h", "a://u:******@h");
+        check_url("a://u:1#x@h", "a://u:******@h");
+        check_url("a://u:p?w@h\nb", "a://u:******@h\nb");
+    }
+
+    #[test]
+    fn masks_parameters_that_are_secret() {
+        check_url("a://h/db?password=hunter2", "a://h/db?password=******");
+        check_url("a://h/db?user=u&PWD=hunter?2&x=y", "a://h/db?user=u&PWD=******&x=y");
+        check_url("a://u:p@h?access_token=hunter2", "a://u:******@h?access_token=******");
+        check_url("jdbc:a://h;user=u;passwd=hunter2;x=y", "jdbc:a://h;user=u;passwd=******;x=y");
+        check_url("host=h password=hunter2 dbname=x", "host=h password=****** dbname=x");
+        check_url("a://h?tokens=5&pass=x", "a://h?tokens=5&pass=x");
     }
 }

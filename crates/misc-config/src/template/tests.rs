@@ -96,6 +96,20 @@ needs:
 }
 
 #[test]
+fn shows_nothing_of_a_secret_section() {
+    const LOGIN: Schema = Schema::new("", &[Field::new("user", &Kind::Text).default("hunter2")]);
+    check(
+        "",
+        [Field::new("login", &Kind::Secret(&Kind::Struct(&LOGIN)))],
+        "
+# login:
+#   # text; APP_LOGIN_USER (better: APP_LOGIN_USER_FILE), --login-user
+#   # user:
+",
+    );
+}
+
+#[test]
 fn shows_what_an_item_looks_like() {
     const ITEM: Kind = Kind::Struct(&Schema::new("", &[Field::new("name", &Kind::Text)]));
     check(
