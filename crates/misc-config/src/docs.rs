@@ -3,8 +3,10 @@
 use std::borrow::Cow;
 
 /// Returns the documentation without links to items: [`Live`](crate::Live) is `Live`, and an address stays.
+///
+/// What is below a heading, such as examples, is for programmers.
 pub(crate) fn plain(docs: &str) -> Cow<'_, str> {
-    let docs = docs.trim();
+    let docs = before_heading(docs).trim();
     if !docs.contains('[') {
         return Cow::Borrowed(docs);
     }
@@ -25,6 +27,16 @@ pub(crate) fn plain(docs: &str) -> Cow<'_, str> {
     }
     plain.push_str(rest);
     Cow::Owned(plain)
+}
+
+fn before_heading(docs: &str) -> &str {
+    let is_heading = |line: &str| {
+        let line = line.trim_start();
+        line.starts_with('#') && line.trim_start_matches('#').starts_with(' ')
+    };
+    let lines = docs.split_inclusive('\n');
+    let end = lines.take_while(|line| !is_heading(line)).map(str::len).sum();
+    &docs[..end]
 }
 
 /// Returns the first paragraph, on one line and without the full stop.
@@ -59,6 +71,13 @@ mod tests {
     fn links_to_items_are_their_names() {
         check("As [`Level::set`](crate::Level::set) has it, or [`Live`].", "As `Level::set` has it, or `Live`.");
         check("See [the book](https://book.org/a_b).", "See the book (https://book.org/a_b).");
+    }
+
+    #[test]
+    fn headings_end_what_is_for_people() {
+        check("Holds.\n\n # Examples\n\n```\nlet x = 1;\n```", "Holds.");
+        check("## Why\nSo.", "");
+        check("#1 of all.\n#[x]", "#1 of all.\n#[x]");
     }
 
     #[test]

@@ -2,11 +2,12 @@
 
 use std::{fmt, sync::Arc};
 
+use misc_core::schema::Kind;
 use serde::Serialize;
 
 use crate::{
     fallback,
-    keys::{Key, Keys, bare},
+    keys::{Key, Keys, bare, names, variant_of},
     place::Said,
     show::{brief, masked_in, shown, sorted},
     tree::{Table, Value, ValueKind, find, table},
@@ -99,14 +100,28 @@ const WIDEST: usize = 48;
 /// Explains each key: `effective` is all layers in one, `layers` are what places have said, the lowest first.
 pub(crate) fn explain(keys: &Keys, effective: &Table, layers: &[Arc<Said>], warnings: &[String]) -> Explanation {
     let mut rows = Vec::new();
-    for key in &keys.all {
+    let others = unchosen(keys, effective);
+    for key in keys.all.iter().filter(|key| !others.iter().any(|other| key.parts.starts_with(other))) {
         let candidates = Candidates::new(key, effective, layers);
         match find(effective, &key.parts).map(|own| masked_in(key, own)).or_else(|| candidates.default.clone()) {
             Some(own) => candidates.add_rows(&mut rows, &own, &mut Vec::new()),
-            None => rows.push(unset(key)),
+            None => rows.push(unset(key, effective)),
         }
     }
     Explanation { rows, warnings: warnings.to_vec() }
+}
+
+/// Lists the paths of keys that come with variants that are not chosen.
+fn unchosen(keys: &Keys, effective: &Table) -> Vec<Vec<&'static str>> {
+    let others = keys.all.iter().filter_map(|tag| {
+        let Kind::Enum(variants) = tag.kind else { return None };
+        let chosen = find(effective, &tag.parts).cloned().or_else(|| fallback::of_key_in(effective, tag))?;
+        let own = names(variant_of(variants, &chosen)?.fields);
+        let all = variants.iter().flat_map(|variant| names(variant.fields));
+        let section = &tag.parts[..tag.parts.len() - 1];
+        Some(all.filter(move |name| !own.contains(name)).map(move |name| [section, &[name]].concat()))
+    });
+    others.flatten().collect()
 }
 
 /// What sources have for a key, masked.
@@ -137,22 +152,23 @@ impl<'a> Candidates<'a> {
     }
 
     fn row(&self, own: &Value, below: &[&str]) -> Explained {
-        let all = self.layers.iter().chain(&self.default).filter_map(|whole| inside(whole, below));
-        // The first is the value itself.
-        let shadowed = all.skip(1).map(|value| Shadowed { value: brief(value), origin: origin(value) });
+        let mut all = self.layers.iter().chain(&self.default).filter_map(|whole| inside(whole, below));
+        // The first is the value itself; of sections that have been merged, the highest.
+        let first = all.next().unwrap_or(own);
+        let shadowed = all.map(|value| Shadowed { value: brief(value), origin: origin(value) });
         let path: Vec<_> = std::iter::once(self.key.path.clone()).chain(below.iter().map(|name| shown(name))).collect();
         let set = own.kind != ValueKind::Nil;
         Explained {
             path: path.join("."),
             value: set.then(|| brief(own)),
-            origin: Some(origin(own)),
+            origin: Some(origin(first)),
             shadowed: shadowed.collect(),
         }
     }
 }
 
-fn unset(key: &Key) -> Explained {
-    let by_program = key.field.optional && !bare(key.field.kind).optional;
+fn unset(key: &Key, effective: &Table) -> Explained {
+    let by_program = fallback::is_filled(effective, key) || (key.field.optional && !bare(key.field.kind).optional);
     let origin = by_program.then(|| "the program".to_owned());
     Explained { path: key.path.clone(), value: None, origin, shadowed: Vec::new() }
 }
@@ -188,7 +204,7 @@ fn cells(row: &Explained) -> [String; 4] {
 
 #[cfg(test)]
 mod tests {
-    use misc_core::schema::{Field, Kind, Schema, Variant};
+    use misc_core::schema::{Field, Schema, Variant};
 
     use super::*;
     use crate::{

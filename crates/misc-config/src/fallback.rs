@@ -1,9 +1,11 @@
 //! What a key is worth when nothing sets it, as far as the schema knows.
 
+use std::time::Duration;
+
 use misc_core::schema::{Defaults, Field, Kind, Schema};
 
 use crate::{
-    keys::{Key, bare},
+    keys::{self, Bare, Key, bare},
     text::{from_text, of_json},
     tree::{Table, Value, ValueKind, find, table, value},
     typing::DEFAULT,
@@ -11,43 +13,95 @@ use crate::{
 
 /// Returns what a key is worth when nothing sets it, and its section is there.
 pub(crate) fn of_key(key: &Key) -> Option<Value> {
-    key.field.default.map(|text| typed(text, key.field.kind)).or_else(|| of_structs(key, usize::MAX))
+    key.field.default.map(|text| typed(text, key.field.kind)).or_else(|| of_structs(key))
 }
 
 /// Returns what a key is worth where nothing sets it.
 pub(crate) fn of_key_in(effective: &Table, key: &Key) -> Option<Value> {
-    let section = &key.parts[..key.option];
-    if section.is_empty() || find(effective, section).is_some() { of_key(key) } else { of_structs(key, key.option) }
+    let here = there(effective, key);
+    let own = key.parts.len() - 1;
+    let absent = absent(effective, key);
+    // Who makes a section that is missing makes all of it, whatever the defaults of its keys are.
+    let made = key.defaults.iter().rfind(|(above, _)| *above == here).filter(|_| here < own);
+    let made =
+        made.or_else(|| key.defaults.iter().find(|(above, _)| (here + 1..absent.unwrap_or(own)).contains(above)));
+    let made =
+        made.or_else(|| key.defaults.iter().find(|(above, _)| Some(*above) == absent && is_filled(effective, key)));
+    match made {
+        Some((above, defaults)) => of_struct(*defaults, *above, key),
+        None if absent.is_some() => None,
+        None => key.field.default.map(|text| typed(text, key.field.kind)).or_else(|| {
+            let (above, defaults) = key.defaults.iter().rfind(|(above, _)| *above >= own)?;
+            of_struct(*defaults, *above, key)
+        }),
+    }
 }
 
-/// Asks the `Default`s of the structs around a key, as far down as a depth.
-fn of_structs(key: &Key, depth: usize) -> Option<Value> {
-    let mut structs = key.defaults.iter().filter(|(above, _)| *above < depth);
-    structs.find_map(|(above, defaults)| below(&read(*defaults)?, &key.parts[*above..]))
+/// Returns whether the program itself makes the section of a key, since nothing is set in it.
+pub(crate) fn is_filled(effective: &Table, key: &Key) -> bool {
+    key.filled > 0 && absent(effective, key) == Some(key.filled)
+}
+
+/// Returns how many parts of a key lead to the first section that is not there, and needs not be.
+fn absent(effective: &Table, key: &Key) -> Option<usize> {
+    let here = there(effective, key);
+    [key.option, key.filled].into_iter().filter(|depth| *depth > here).min()
+}
+
+/// Returns how many parts of a key lead to a section that is there.
+fn there(effective: &Table, key: &Key) -> usize {
+    let is_there = |depth: &usize| find(effective, &key.parts[..*depth]).is_some_and(|found| table(found).is_some());
+    (1..key.parts.len()).take_while(is_there).count()
+}
+
+/// Asks the `Default`s of the structs around a key, the outermost first.
+fn of_structs(key: &Key) -> Option<Value> {
+    key.defaults.iter().find_map(|(above, defaults)| of_struct(*defaults, *above, key))
+}
+
+fn of_struct(defaults: fn() -> Defaults, above: usize, key: &Key) -> Option<Value> {
+    below(&read(defaults)?, &key.parts[above..]).map(|found| in_words(found, key.field.kind))
 }
 
 /// What the keys of a section are worth when nothing sets them, as a struct's own `Default` has it.
 #[derive(Debug, Default)]
-pub(crate) struct Level(Option<Value>);
+pub(crate) struct Level {
+    defaults: Option<Value>,
+    /// Whether the section itself is not set, so that the defaults of its keys do not count.
+    whole: bool,
+}
 
 impl Level {
     /// Takes what the struct around has for the section, else what the section's own struct has.
     pub(crate) fn new(schema: &Schema, outer: Option<Value>) -> Self {
-        Self(outer.filter(|outer| table(outer).is_some()).or_else(|| schema.defaults.and_then(read)))
+        let outer = Self::inherited(outer);
+        if outer.whole { outer } else { Self { defaults: schema.defaults.and_then(read), whole: false } }
     }
 
     /// Takes what the struct around has for a section that has no `Default` of its own.
     pub(crate) fn inherited(outer: Option<Value>) -> Self {
-        Self(outer)
+        let defaults = outer.filter(|outer| table(outer).is_some());
+        Self { whole: defaults.is_some(), defaults }
     }
 
     /// Returns what a key of the section is worth when nothing sets it.
     pub(crate) fn of(&self, field: &Field) -> Option<Value> {
-        match field.default {
+        match field.default.filter(|_| !self.whole) {
             Some(text) => Some(typed(text, field.kind)),
-            None if field.flatten => self.0.clone(),
-            None => below(self.0.as_ref()?, &[field.name]),
+            None if field.flatten => self.defaults.clone().filter(|_| self.whole),
+            None => {
+                let own = self.defaults.as_ref().and_then(|defaults| below(defaults, &[field.name]));
+                own.map(|found| in_words(found, field.kind)).or_else(|| filled(field))
+            }
         }
+    }
+}
+
+/// Returns what a section is worth that its struct's `Default` makes.
+fn filled(field: &Field) -> Option<Value> {
+    match bare(field.kind) {
+        Bare { kind: Kind::Struct(schema), optional: false, .. } if field.optional => schema.defaults.and_then(read),
+        _ => None,
     }
 }
 
@@ -58,6 +112,34 @@ fn below(defaults: &Value, parts: &[&str]) -> Option<Value> {
 /// Reads the value of a struct.
 fn read(defaults: fn() -> Defaults) -> Option<Value> {
     serde_json::to_value(defaults()).ok().map(|json| of_json(json, DEFAULT))
+}
+
+/// Writes spans of time as people do, and as files have them.
+fn in_words(mut own: Value, kind: &'static Kind) -> Value {
+    let inner = |name: &str, inner| match keys::below(kind, name) {
+        Some(kind) => in_words(inner, kind),
+        None => inner,
+    };
+    own.kind = match own.kind {
+        ValueKind::Table(parts) if matches!(bare(kind).kind, Kind::Duration) => duration(parts),
+        ValueKind::Table(entries) => {
+            entries.into_iter().map(|(name, own)| (name.clone(), inner(&name, own))).collect::<Table>().into()
+        }
+        ValueKind::Array(items) => items.into_iter().map(|item| inner("", item)).collect::<Vec<_>>().into(),
+        other => other,
+    };
+    own
+}
+
+/// Writes a span of time that serde has taken apart.
+fn duration(parts: Table) -> ValueKind {
+    let part = |name: &str| parts.get(name).and_then(|part| part.clone().into_uint().ok());
+    match (part("secs"), part("nanos").and_then(|nanos| nanos.try_into().ok())) {
+        (Some(secs), Some(nanos)) => {
+            humantime::format_duration(Duration::new(secs, nanos)).to_string().replace(' ', "").into()
+        }
+        _ => ValueKind::Table(parts),
+    }
 }
 
 /// Reads a default, which is written as in an environment variable.
@@ -146,9 +228,9 @@ mod tests {
         .defaults(|| Defaults::of(Inner { a: Some(1), b: 2 }));
 
     #[test]
-    fn asks_the_default_of_a_struct_after_that_of_the_key() {
+    fn asks_only_the_default_of_a_struct_that_is_made_as_a_whole() {
         const KIND: Kind = Kind::Struct(&Schema::new("", &[Field::new("inner", &Kind::Struct(&INNER)).optional()]));
-        check(&KIND, &[("inner.a", Some("1"), Some("1")), ("inner.b", Some("3"), Some("3"))]);
+        check(&KIND, &[("inner.a", Some("1"), Some("1")), ("inner.b", Some("3"), Some("2"))]);
     }
 
     #[test]
@@ -161,7 +243,7 @@ mod tests {
             &Schema::new("", &[Field::new("inner", &Kind::Struct(&INNER))])
                 .defaults(|| Defaults::of(Outer { inner: Inner { a: Some(9), b: 9 } })),
         );
-        check(&KIND, &[("inner.a", Some("9"), Some("9")), ("inner.b", Some("3"), Some("3"))]);
+        check(&KIND, &[("inner.a", Some("9"), Some("9")), ("inner.b", Some("3"), Some("9"))]);
     }
 
     #[test]

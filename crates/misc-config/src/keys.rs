@@ -4,7 +4,11 @@ use std::collections::HashMap;
 
 use misc_core::schema::{Defaults, Field, Kind, Schema, Variant};
 
-use crate::{error::Problem, show::hides};
+use crate::{
+    error::Problem,
+    show::hides,
+    tree::{Value, ValueKind},
+};
 
 /// One key that has a value of its own.
 #[derive(Debug, Clone)]
@@ -27,6 +31,8 @@ pub(crate) struct Key {
     pub(crate) secret: bool,
     /// How many of its parts name a section that is nothing where it is missing, if any: the longest such.
     pub(crate) option: usize,
+    /// How many of its parts name a section that the program makes where it is missing, if any: the longest such.
+    pub(crate) filled: usize,
     /// What the section that it is in is for, if anything says so.
     pub(crate) section: &'static str,
     /// The structs around it that have a `Default`, outermost first, each with how many of the parts lead to it.
@@ -108,24 +114,25 @@ impl Keys {
 
     fn add_field(&mut self, field: &'static Field, section: &mut Section) {
         let Bare { kind, optional, secret } = bare(field.kind);
-        let outer = (section.option, section.docs, section.secret);
+        let outer = (section.option, section.filled, section.docs, section.secret);
         section.secret |= secret;
         if field.flatten {
             self.add_inside(kind, section);
-            section.secret = outer.2;
+            section.secret = outer.3;
             return;
         }
         section.parts.push(field.name);
         match kind {
             Kind::Struct(_) | Kind::Tagged { .. } => {
                 section.option = if optional { section.parts.len() } else { section.option };
+                section.filled = if field.optional && !optional { section.parts.len() } else { section.filled };
                 section.docs = field.docs;
                 self.add_inside(kind, section);
             }
             _ => self.add_key(section, *field, *kind),
         }
         section.parts.pop();
-        (section.option, section.docs, section.secret) = outer;
+        (section.option, section.filled, section.docs, section.secret) = outer;
     }
 
     /// Adds the keys of a section.
@@ -172,6 +179,7 @@ impl Keys {
             kind,
             secret: section.secret,
             option: section.option,
+            filled: section.filled,
             section: section.docs,
             defaults: section.defaults.clone(),
         });
@@ -221,6 +229,8 @@ struct Section {
     parts: Vec<&'static str>,
     /// How many of the parts are the path of the innermost section that is nothing where it is missing.
     option: usize,
+    /// How many of them are the path of the innermost section that the program makes where it is missing.
+    filled: usize,
     /// Whether all of it is secret.
     secret: bool,
     /// What the innermost section is for.
@@ -283,6 +293,12 @@ pub(crate) fn is_secret(kind: &'static Kind, parts: &[String]) -> bool {
     let inside =
         |(part, rest): (&String, &[String])| kinds_below(kind, part).into_iter().any(|kind| is_secret(kind, rest));
     bare(kind).secret || parts.split_first().is_some_and(inside)
+}
+
+/// Finds the variant that a value names.
+pub(crate) fn variant_of(variants: &'static [Variant], value: &Value) -> Option<&'static Variant> {
+    let ValueKind::String(name) = &value.kind else { return None };
+    variants.iter().find(|variant| variant.name == name || variant.aliases.contains(&&**name))
 }
 
 /// Names the keys of fields, with those that stand beside them.

@@ -4,7 +4,7 @@ use misc_core::schema::{Field, Kind, Schema, Variant};
 
 use crate::{
     fallback::Level,
-    keys::{Bare, bare, names},
+    keys::{Bare, bare, names, variant_of},
     show::{MASK, masked, show, shown, sorted},
     tree::{Table, Value, ValueKind, table, value},
     typing::DEFAULT,
@@ -25,11 +25,16 @@ enum Node {
     Value(Value),
     /// Keys below it.
     Section(Vec<Entry>),
+    /// Keys below it, none of which has a value.
+    Comment(Vec<Entry>),
     /// Items below it.
     List(Vec<Self>),
     /// Nothing: why.
     Missing(&'static str),
 }
+
+/// Why a key is missing that its type knows what it is worth without.
+const FILLED: &str = "set by the program";
 
 type Entry = (String, Node);
 
@@ -45,10 +50,13 @@ fn entries(field: &'static Field, known: &[&str], set: &Table, level: &Level) ->
     if !field.flatten {
         return vec![(field.name.to_owned(), node(field, set, level))];
     }
-    let Bare { kind, secret, .. } = bare(field.kind);
+    let Bare { kind, secret, optional } = bare(field.kind);
+    let mut own = names(std::slice::from_ref(field)).into_iter().filter(|name| set.contains_key(*name)).peekable();
     match kind {
+        Kind::Struct(_) | Kind::Tagged { .. } if optional && own.peek().is_none() && level.of(field).is_none() => {
+            Vec::new()
+        }
         Kind::Struct(_) | Kind::Tagged { .. } if secret => {
-            let own = names(std::slice::from_ref(field)).into_iter().filter(|name| set.contains_key(*name));
             own.map(|name| (name.to_owned(), Node::Value(value(DEFAULT, MASK)))).collect()
         }
         Kind::Struct(schema) => entries_of(schema, set, level.of(field), known),
@@ -74,10 +82,7 @@ fn variant_entries(
     let Some(chosen) = set.get(tag).cloned().or_else(|| level.of(&decides)) else {
         return vec![(tag.to_owned(), Node::Missing("not set"))];
     };
-    let is_chosen = |name: &str| matches!(&chosen.kind, ValueKind::String(chosen) if chosen == name);
-    let variant =
-        variants.iter().find(|variant| is_chosen(variant.name) || variant.aliases.iter().any(|name| is_chosen(name)));
-    let fields = variant.map_or(&[][..], |variant| variant.fields);
+    let fields = variant_of(variants, &chosen).map_or(&[][..], |variant| variant.fields);
     let known = [beside, &[tag], &names(fields)].concat();
     let with_it = fields.iter().flat_map(|field| entries(field, &known, set, &level));
     std::iter::once((tag.to_owned(), Node::Value(chosen))).chain(with_it).collect()
@@ -90,10 +95,15 @@ fn node(field: &'static Field, set: &Table, level: &Level) -> Node {
     match (set.get(field.name), kind) {
         (Some(own), _) => filled(field.kind, own),
         (None, Kind::Struct(_)) if secret && !optional => Node::Value(value(DEFAULT, MASK)),
-        (None, Kind::Struct(schema)) if !optional => Node::Section(entries_of(schema, &Table::new(), fallback, &[])),
+        (None, Kind::Struct(_)) if field.optional && !optional && fallback.is_none() => Node::Missing(FILLED),
+        (None, Kind::Struct(schema)) if !optional => {
+            let entries = entries_of(schema, &Table::new(), fallback, &[]);
+            // `{}` would set it.
+            if is_empty(&entries) { Node::Comment(entries) } else { Node::Section(entries) }
+        }
         (None, _) => match fallback {
             Some(fallback) => filled(field.kind, &fallback),
-            None if field.optional && !optional => Node::Missing("set by the program"),
+            None if field.optional && !optional => Node::Missing(FILLED),
             None => Node::Missing("not set"),
         },
     }
@@ -138,6 +148,10 @@ fn add_entries(lines: &mut Vec<String>, entries: &[Entry], depth: usize) {
                 lines.push(format!("{indent}{name}:"));
                 add_items(lines, items, depth + 1);
             }
+            Node::Comment(entries) => {
+                lines.push(format!("{indent}# {name}:"));
+                add_entries(lines, entries, depth + 1);
+            }
             Node::Section(entries) => {
                 lines.push(format!("{indent}{name}:{}", if is_empty(entries) { " {}" } else { "" }));
                 add_entries(lines, entries, depth + 1);
@@ -148,7 +162,7 @@ fn add_entries(lines: &mut Vec<String>, entries: &[Entry], depth: usize) {
 
 /// Returns whether a section has nothing but comments, and would not be one without a mark.
 fn is_empty(entries: &[Entry]) -> bool {
-    entries.iter().all(|(_, node)| matches!(node, Node::Missing(_)))
+    entries.iter().all(|(_, node)| matches!(node, Node::Missing(_) | Node::Comment(_)))
 }
 
 fn add_items(lines: &mut Vec<String>, items: &[Node], depth: usize) {
@@ -157,7 +171,7 @@ fn add_items(lines: &mut Vec<String>, items: &[Node], depth: usize) {
         let mut inner = Vec::new();
         match item {
             Node::Value(value) => inner.push(show(value)),
-            Node::Missing(_) => {}
+            Node::Missing(_) | Node::Comment(_) => {}
             Node::List(items) => add_items(&mut inner, items, 0),
             Node::Section(entries) if is_empty(entries) => inner.push("{}".to_owned()),
             Node::Section(entries) => add_entries(&mut inner, entries, 0),
@@ -289,7 +303,7 @@ store:
             "",
             &[Field::new("one", &Kind::Struct(&EMPTY)), Field::new("all", &Kind::List(&Kind::Struct(&EMPTY)))],
         ));
-        check(&KIND, &[("all", vec![section(&[])].into())], "one: {}\n  # a: not set\nall:\n  - {}");
+        check(&KIND, &[("all", vec![section(&[])].into())], "# one:\n  # a: not set\nall:\n  - {}");
     }
 
     const PIN: Schema =

@@ -11,5 +11,6 @@ mod live;
 mod matrix;
 mod rules;
 mod secret;
+mod shown;
 mod sources;
 mod types;
