@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use misc_core::schema::Kind;
+use misc_core::schema::{Field, Kind, Variant};
 use serde::Serialize;
 
 use crate::{
@@ -102,6 +102,8 @@ pub(crate) fn explain(keys: &Keys, effective: &Table, layers: &[Arc<Said>], warn
     let mut rows = Vec::new();
     let others = unchosen(keys, effective);
     for key in keys.all.iter().filter(|key| !others.iter().any(|other| key.parts.starts_with(other))) {
+        let field = field_of(keys, effective, key).unwrap_or(key.field);
+        let key = &Key { field, ..key.clone() };
         let candidates = Candidates::new(key, effective, layers);
         match find(effective, &key.parts).map(|own| masked_in(key, own)).or_else(|| candidates.default.clone()) {
             Some(own) => candidates.add_rows(&mut rows, &own, &mut Vec::new()),
@@ -115,13 +117,31 @@ pub(crate) fn explain(keys: &Keys, effective: &Table, layers: &[Arc<Said>], warn
 fn unchosen(keys: &Keys, effective: &Table) -> Vec<Vec<&'static str>> {
     let others = keys.all.iter().filter_map(|tag| {
         let Kind::Enum(variants) = tag.kind else { return None };
-        let chosen = find(effective, &tag.parts).cloned().or_else(|| fallback::of_key_in(effective, tag))?;
-        let own = names(variant_of(variants, &chosen)?.fields);
+        let own = names(chosen(tag, effective)?.fields);
         let all = variants.iter().flat_map(|variant| names(variant.fields));
-        let section = &tag.parts[..tag.parts.len() - 1];
+        let section = section(tag);
         Some(all.filter(move |name| !own.contains(name)).map(move |name| [section, &[name]].concat()))
     });
     others.flatten().collect()
+}
+
+/// Finds what the chosen variant says of a key, where several have one of its name.
+fn field_of(keys: &Keys, effective: &Table, key: &Key) -> Option<Field> {
+    let tags = keys.all.iter().filter(|tag| matches!(tag.kind, Kind::Enum(_)) && section(tag) == section(key));
+    let mut fields = tags.filter_map(|tag| chosen(tag, effective)).flat_map(|variant| variant.fields);
+    fields.find(|field| !field.flatten && key.parts.last() == Some(&field.name)).copied()
+}
+
+/// Finds the variant that a key chooses, if it is one that does.
+fn chosen(tag: &Key, effective: &Table) -> Option<&'static Variant> {
+    let Kind::Enum(variants) = tag.kind else { return None };
+    let own = find(effective, &tag.parts).cloned().or_else(|| fallback::of_key_in(effective, tag))?;
+    variant_of(variants, &own)
+}
+
+/// Returns the path of the section that a key is in.
+fn section(key: &Key) -> &[&'static str] {
+    &key.parts[..key.parts.len() - 1]
 }
 
 /// What sources have for a key, masked.
@@ -204,7 +224,7 @@ fn cells(row: &Explained) -> [String; 4] {
 
 #[cfg(test)]
 mod tests {
-    use misc_core::schema::{Field, Schema, Variant};
+    use misc_core::schema::Schema;
 
     use super::*;
     use crate::{

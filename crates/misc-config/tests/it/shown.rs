@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt::Debug, time::Duration};
 
-use misc_config::{Config, Format, Layer};
+use misc_config::{Config, Format, Layer, Secret};
 use serde::{Deserialize, Serialize};
 
 fn parsed(yaml: &str) -> Layer {
@@ -216,6 +216,49 @@ pins  ******  config.yaml:1:7
     );
     let explained = Pins::loader().env_from([("PINS", r#"{"a": "hunter2"}"#)]).load_explained().unwrap().1;
     assert_eq!(explained.iter().next().unwrap().origin(), Some("PINS"));
+}
+
+#[derive(Debug, Deserialize, Config)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+enum Lock {
+    Open {
+        key: String,
+        #[config(default = "1")]
+        names: String,
+    },
+    Closed {
+        key: Secret<String>,
+        #[config(default = "a,b")]
+        names: Vec<String>,
+    },
+}
+
+#[derive(Debug, Deserialize, Config)]
+struct Door {
+    #[config(nested)]
+    lock: Lock,
+}
+
+#[test]
+fn a_key_of_several_variants_is_that_of_the_chosen_one() {
+    check_explained::<Door>(
+        "lock: {kind: closed, key: hunter2}",
+        "
+KEY         VALUE   FROM              INSTEAD OF
+lock.kind   closed  config.yaml:1:14
+lock.key    ******  config.yaml:1:27
+lock.names  [a, b]  default
+",
+    );
+    let names = |kind: &'static str, names: &'static str| {
+        let variables = [("LOCK_KIND", kind), ("LOCK_KEY", "hunter2"), ("LOCK_NAMES", names)];
+        match Door::loader().env_from(variables).load().unwrap().lock {
+            Lock::Open { key, names } => vec![key, names],
+            Lock::Closed { key, names } => [vec![key.expose().clone()], names].concat(),
+        }
+    };
+    assert_eq!(names("open", "a,b"), ["hunter2", "a,b"]);
+    assert_eq!(names("closed", r#"["a", "b"]"#), ["hunter2", "a", "b"]);
 }
 
 #[derive(Debug, PartialEq, Deserialize, Config)]
