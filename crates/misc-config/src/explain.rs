@@ -9,7 +9,7 @@ use crate::{
     fallback,
     keys::{Key, Keys, bare, names, variant_of},
     place::Said,
-    show::{brief, masked_in, shown, sorted},
+    show::{brief, masked_in, shown, sorted, without_passwords},
     tree::{Table, Value, ValueKind, find, table},
     typing::{DEFAULT, read_as},
 };
@@ -198,7 +198,7 @@ fn inside<'a>(whole: &'a Value, below: &[&str]) -> Option<&'a Value> {
 }
 
 fn origin(value: &Value) -> String {
-    value.origin().unwrap_or(DEFAULT).to_owned()
+    without_passwords(value.origin().unwrap_or(DEFAULT)).into_owned()
 }
 
 impl fmt::Display for Explanation {
@@ -328,6 +328,20 @@ labels.team  shop    b:2
 KEY         VALUE   FROM     INSTEAD OF
 login.user  ******  a:1      ****** (default)
 login.pin           not set
+",
+        );
+    }
+
+    #[test]
+    fn masks_passwords_in_names_and_origins() {
+        const KIND: Kind = Kind::Struct(&Schema::new("", &[Field::new("m", &Kind::Map(&Kind::Text))]));
+        let urls = Table::from([("a://u:hunter2@h".to_owned(), value("b://u:hunter2@h:1:1", "x"))]);
+        check_set(
+            &KIND,
+            &[("m", "", urls.into())],
+            "
+KEY               VALUE  FROM                INSTEAD OF
+m.a://u:******@h  x      b://u:******@h:1:1
 ",
         );
     }
