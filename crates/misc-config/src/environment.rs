@@ -149,7 +149,7 @@ impl<'a> Lookup<'a> {
     /// A key that two variables of one place set; they come in any order.
     fn twice(&mut self, table: &Table, key: &Key, origin: &str) {
         let mut both = [set_by(table, key).unwrap_or_default(), origin];
-        both.sort_by_key(|name| (*name != key.variable, name.ends_with(FILE), *name));
+        both.sort_by_key(|name| (*name != key.variable, *name));
         let message = format!("is set by `{}` and by `{}`", both[0], both[1]);
         self.found.problems.push(Problem::new(&key.path, message).hint("unset one of them"));
     }

@@ -246,6 +246,9 @@ impl<T: Config> Loader<T> {
 
     /// Loads the settings, and the program's own arguments and subcommands from the same command line.
     ///
+    /// The flags of settings may follow a subcommand, too, unless one has the same flag for itself; there, a value counts
+    /// for more than one before it. What ends the program, such as `--check-config`, needs no argument of the program's own.
+    ///
     /// # Errors
     /// As [`load`](Self::load), and when a flag of the program has a name that is taken.
     ///

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clap::{Args, Subcommand};
-use misc_config::{Config, Error, Layer, Loader, Source};
+use misc_config::{Config, Error, Layer, Loader, Problem, Source};
 use misc_core::{App, BoxError};
 use misc_test::TestApp;
 use serde::Deserialize;
@@ -82,7 +82,7 @@ fn what_ends_the_program_needs_no_arguments_of_a_run() {
     check_instead(&["--tenant=a", "here", "serve", "me", "--check-config"], valid);
     check_instead(&["--print-config", "--port=1"], "port: 1\ndebug: false\nsound: true");
     let error = load(["shop", "--check-config", "--port=x"]).unwrap_err();
-    assert_eq!(error.problems().iter().map(misc_config::Problem::path).collect::<Vec<_>>(), ["port"]);
+    assert_eq!(error.problems().iter().map(Problem::path).collect::<Vec<_>>(), ["port"]);
 }
 
 #[test]

@@ -25,6 +25,10 @@ fn names_are_those_of_serde() {
     let variables = [("POOL_SIZE", "5"), ("TYPE", "a"), ("USER_NAME", "me"), ("MAX_IDLE", "1")];
     check("{poolSize: 5, type: a, userName: me, max-idle: 1}", &variables, &expected);
     check("{poolSize: 5, type: a, login: me, max-idle: 1}", &[], &expected);
+    let aliased = [("POOL_SIZE", "5"), ("TYPE", "a"), ("LOGIN", "me"), ("MAX_IDLE", "1")];
+    assert_eq!(Renamed::loader().env_from(aliased).load().unwrap(), expected);
+    let typed = ["shop", "--pool-size=5", "--type=a", "--login=me", "--max-idle=1"];
+    assert_eq!(Renamed::loader().cli_from(typed).load().unwrap(), expected);
     let expected = "pool_size: is not a key\n    at config.yaml:1:13\n    did you mean `poolSize`?";
     let rest = "type: a, user: me, max-idle: 1, poolSize: 5";
     check_refused::<Renamed>(&format!("{{pool_size: 5, {rest}}}"), expected);
