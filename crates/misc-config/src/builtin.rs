@@ -8,7 +8,7 @@ pub enum Builtin {
     Help,
     /// `--version` and `-V`: shows the name and the version.
     Version,
-    /// `--config <FILE>`: reads one more file; may be repeated.
+    /// `--config <FILE>`: reads a file, instead of those that the program would look for; may be repeated.
     Config,
     /// `--profile <NAME>`: reads the files of a profile, too.
     Profile,
@@ -67,7 +67,7 @@ impl Builtin {
         match self {
             Self::Help => "Print help",
             Self::Version => "Print version",
-            Self::Config => "Read this file, too; may be repeated, later ones win",
+            Self::Config => "Read this file; may be repeated, later ones win",
             Self::Profile => "Read the files of this profile, too",
             Self::CheckConfig => "Say whether the configuration is valid, and exit",
             Self::PrintConfig => "Print the configuration in effect, without secrets, and exit",
