@@ -3,7 +3,7 @@
 use std::{
     error::Error as _,
     fmt, fs,
-    path::{Path, PathBuf},
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -17,6 +17,8 @@ use misc_core::BoxError;
 use misc_test::Logs;
 use tokio::time::{Instant, sleep};
 use tracing::Level;
+
+use crate::dir::Dir;
 
 /// The settings of a shop.
 #[derive(Debug, serde::Deserialize, Config)]
@@ -136,8 +138,8 @@ async fn values_of_a_source_tell_where_they_are() {
 
 #[tokio::test]
 async fn passwords_in_urls_are_not_told() {
-    let (dir, logs) = (Directory::new(), Logs::capture());
-    let copy = dir.0.join("copy.json");
+    let (dir, logs) = (Dir::new(), Logs::capture());
+    let copy = dir.path().join("copy.json");
     let away = || Place { says: Err(Away::At("http://shop:hunter2@centre/x")), ..Place::saying("") };
     let told = "no answer from (http://shop:******@centre/x)";
     check(Shop::loader().source(away()).load().await, &format!("a source cannot be asked: {told}"));
@@ -186,8 +188,8 @@ async fn a_source_hears_when_all_is_valid() {
 
 #[tokio::test]
 async fn the_last_good_copy_stands_in_for_a_source_that_is_away() {
-    let (dir, logs) = (Directory::new(), Logs::capture());
-    let copy = dir.0.join("copy.json");
+    let (dir, logs) = (Dir::new(), Logs::capture());
+    let copy = dir.path().join("copy.json");
     let text = r#"{ "port": 1, "token": "hunter2", "goods": ["a", "b"], "large": 18446744073709551615 }"#;
     Shop::loader().source(LastGood::new(Place::saying(text), &copy)).load().await.unwrap();
     logs.assert_not_logged("copy");
@@ -205,8 +207,8 @@ async fn the_last_good_copy_stands_in_for_a_source_that_is_away() {
 
 #[tokio::test]
 async fn the_copy_stands_in_for_nonsense_too() {
-    let (dir, logs) = (Directory::new(), Logs::capture());
-    let copy = dir.0.join("copy.json");
+    let (dir, logs) = (Dir::new(), Logs::capture());
+    let copy = dir.path().join("copy.json");
     fs::write(&copy, r#"{"port":1}"#).unwrap();
     let shop = Shop::loader().source(LastGood::new(Place::saying("{ port"), &copy)).load().await;
     assert_eq!(shop.unwrap().port, 1);
@@ -216,8 +218,8 @@ async fn the_copy_stands_in_for_nonsense_too() {
 
 #[tokio::test]
 async fn settings_that_are_not_valid_are_no_good_copy() {
-    let dir = Directory::new();
-    let copy = dir.0.join("copy.json");
+    let dir = Dir::new();
+    let copy = dir.path().join("copy.json");
     for text in [r#"{ "port": 1 }"#, r#"{ "port": "many" }"#] {
         drop(Shop::loader().source(LastGood::new(Place::saying(text), &copy)).load().await);
     }
@@ -226,8 +228,8 @@ async fn settings_that_are_not_valid_are_no_good_copy() {
 
 #[tokio::test]
 async fn without_a_good_copy_both_reasons_are_told() {
-    let dir = Directory::new();
-    let copy = dir.0.join("copy.json");
+    let dir = Dir::new();
+    let copy = dir.path().join("copy.json");
     let shown = copy.display();
     let load = async || Shop::loader().source(LastGood::new(Place::away(), &copy)).load().await;
     let away = format!(
@@ -241,8 +243,8 @@ async fn without_a_good_copy_both_reasons_are_told() {
 
 #[tokio::test(start_paused = true)]
 async fn a_source_that_hangs_leaves_time_for_the_copy() {
-    let dir = Directory::new();
-    let copy = dir.0.join("copy.json");
+    let dir = Dir::new();
+    let copy = dir.path().join("copy.json");
     fs::write(&copy, r#"{"port":1}"#).unwrap();
     let hangs = || LastGood::new(Place::saying("{}").after(Duration::MAX), &copy);
     let began = Instant::now();
@@ -255,8 +257,8 @@ async fn a_source_that_hangs_leaves_time_for_the_copy() {
 
 #[tokio::test]
 async fn a_copy_that_cannot_be_kept_is_a_warning() {
-    let (dir, logs) = (Directory::new(), Logs::capture());
-    let copy = dir.0.join("missing/copy.json");
+    let (dir, logs) = (Dir::new(), Logs::capture());
+    let copy = dir.path().join("missing/copy.json");
     Shop::loader().source(LastGood::new(Place::saying("{}"), &copy)).load().await.unwrap();
     logs.assert_logged(&format!("no copy of a source could be kept in {}: No such file", copy.display()));
 }
@@ -266,8 +268,8 @@ async fn a_copy_that_cannot_be_kept_is_a_warning() {
 fn a_copy_is_its_owners_alone() {
     use std::os::unix::fs::PermissionsExt;
 
-    let dir = Directory::new();
-    let copy = dir.0.join("copy.json");
+    let dir = Dir::new();
+    let copy = dir.path().join("copy.json");
     fs::write(&copy, "{}").unwrap();
     fs::set_permissions(&copy, fs::Permissions::from_mode(0o666)).unwrap();
     LastGood::new(Place::away(), &copy).accepted(&Layer::new().set("token", "hunter2", "test"));
@@ -276,8 +278,8 @@ fn a_copy_is_its_owners_alone() {
 
 #[test]
 fn a_copy_is_always_whole_whoever_writes_it() {
-    let dir = Directory::new();
-    let copy = dir.0.join("copy.json");
+    let dir = Dir::new();
+    let copy = dir.path().join("copy.json");
     let texts: Vec<String> = (1..=4_usize).map(|writer| writer.to_string().repeat(100_000 * writer)).collect();
     thread::scope(|scope| {
         let copy = &copy;
@@ -292,31 +294,11 @@ fn a_copy_is_always_whole_whoever_writes_it() {
         }
     });
     assert!(copy.exists() && is_whole(&copy, &texts));
-    assert_eq!(fs::read_dir(&dir.0).unwrap().count(), 1, "nothing else is left behind");
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing else is left behind");
 }
 
 /// Whether a copy holds one of the texts, unless it is not there yet.
 fn is_whole(copy: &Path, texts: &[String]) -> bool {
     let text = |found: &str| Some(found.strip_prefix(r#"{"token":""#)?.strip_suffix(r#""}"#)?.to_owned());
     fs::read_to_string(copy).map_or(true, |found| text(&found).is_some_and(|text| texts.contains(&text)))
-}
-
-/// A directory of a test's own.
-struct Directory(PathBuf);
-
-impl Directory {
-    fn new() -> Self {
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let name = format!("misc-config-sources-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let path = std::env::temp_dir().join(name);
-        fs::create_dir_all(&path).expect("it can be made");
-        Self(path)
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        // What stays behind is in the directory for that.
-        drop(fs::remove_dir_all(&self.0));
-    }
 }

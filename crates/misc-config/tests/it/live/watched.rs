@@ -3,7 +3,6 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    sync::atomic::{AtomicUsize, Ordering},
     time::Duration,
 };
 
@@ -13,6 +12,7 @@ use misc_test::{Logs, TestApp};
 use tokio::time::timeout;
 
 use super::{Pool, pool};
+use crate::dir::Dir;
 
 /// Longer than any change takes to be seen.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -23,14 +23,14 @@ struct Watched {
     live: Live<Pool>,
     changes: Changes<Pool>,
     app: TestApp,
-    directory: Directory,
+    directory: Dir,
 }
 
 impl Watched {
     /// Starts with a file of this name, which `prepare` makes, if it wants.
     async fn start(file: &str, prepare: impl FnOnce(&Path)) -> Self {
-        let directory = Directory::new();
-        let file = directory.0.join(file);
+        let directory = Dir::new();
+        let file = directory.path().join(file);
         prepare(&file);
         let (live, reloader) = Pool::loader().optional_file(&file).live().expect("it is valid");
         let app = TestApp::start(App::new("test").with(reloader)).await;
@@ -90,7 +90,7 @@ async fn a_file_that_comes_and_goes_is_followed() {
 async fn a_directory_that_goes_and_comes_is_followed() {
     let mut watched = Watched::start("conf/deep/pool.json", |file| write(file, 2)).await;
     for size in [3, 5] {
-        fs::remove_dir_all(watched.directory.0.join("conf")).unwrap();
+        fs::remove_dir_all(watched.directory.path().join("conf")).unwrap();
         watched.check(1).await;
         write(&watched.file, size);
         watched.check(size).await;
@@ -102,8 +102,8 @@ async fn a_directory_that_goes_and_comes_is_followed() {
 
 #[tokio::test]
 async fn what_changes_before_the_app_runs_is_not_missed() {
-    let directory = Directory::new();
-    let file = directory.0.join("pool.json");
+    let directory = Dir::new();
+    let file = directory.path().join("pool.json");
     write(&file, 1);
     let (live, reloader) = Pool::loader().file(&file).live().unwrap();
     write(&file, 2);
@@ -154,9 +154,9 @@ async fn a_mounted_volume_of_kubernetes_is_followed() {
     };
     let mut watched = Watched::start("pool.json", prepare).await;
     for size in 2..5 {
-        mount(&watched.directory.0, size);
+        mount(watched.directory.path(), size);
         watched.check(size).await;
-        fs::remove_dir_all(watched.directory.0.join(format!("..2026_{}", size - 1))).unwrap();
+        fs::remove_dir_all(watched.directory.path().join(format!("..2026_{}", size - 1))).unwrap();
     }
     watched.end().await;
 }
@@ -170,28 +170,8 @@ async fn what_a_link_leads_to_is_followed() {
     };
     let mut watched = Watched::start("pool.json", link).await;
     for size in 2..5 {
-        write(&watched.directory.0.join("elsewhere/real.json"), size);
+        write(&watched.directory.path().join("elsewhere/real.json"), size);
         watched.check(size).await;
     }
     watched.end().await;
-}
-
-/// A directory of a test's own.
-struct Directory(PathBuf);
-
-impl Directory {
-    fn new() -> Self {
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let name = format!("misc-config-watched-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let path = std::env::temp_dir().join(name);
-        fs::create_dir_all(&path).expect("it can be made");
-        Self(path)
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        // What stays behind is in the directory for that.
-        drop(fs::remove_dir_all(&self.0));
-    }
 }
