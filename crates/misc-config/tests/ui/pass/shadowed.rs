@@ -1,5 +1,5 @@
 #![deny(warnings)]
-#![allow(dead_code)]
+#![allow(dead_code, reason = "they only stand in the way of what the derive writes")]
 
 use serde::Deserialize;
 
