@@ -28,6 +28,7 @@ use crate::{
     sockets::{Bind, Sockets},
     supervisor::{Registration, Supervisor, run_group},
     sync::lock,
+    trace::Tracer,
 };
 
 /// Services that start in order, run under supervision, and stop in reverse.
@@ -65,6 +66,7 @@ pub struct App {
     kept: Kept,
     meter: Option<Meter>,
     sockets: Option<Arc<dyn Sockets>>,
+    tracer: Option<Arc<dyn Tracer>>,
     stop_within: Duration,
     drain_delay: Duration,
     signals: bool,
@@ -80,6 +82,7 @@ impl App {
             kept: Kept::default(),
             meter: None,
             sockets: None,
+            tracer: None,
             stop_within: Duration::from_secs(25),
             drain_delay: Duration::ZERO,
             signals: true,
@@ -124,6 +127,12 @@ impl App {
     /// Sets where sockets come from ([`Bind`]).
     pub fn sockets(mut self, sockets: impl Sockets) -> Self {
         self.sockets = Some(Arc::new(sockets));
+        self
+    }
+
+    /// Sets what ties spans to traces that cross processes (nothing); an exporter of spans brings it.
+    pub fn tracer(mut self, tracer: impl Tracer) -> Self {
+        self.tracer = Some(Arc::new(tracer));
         self
     }
 
@@ -279,6 +288,7 @@ impl App {
             observers: self.observers.into(),
             meter,
             sockets,
+            tracer: self.tracer.take(),
         });
         if let Some(process) = &shared.process {
             process.watch(Arc::clone(&scope), self.kept.clone());
@@ -306,6 +316,7 @@ impl App {
             observers: own.chain(outer.observers.iter().cloned()).collect(),
             meter: self.meter.take().unwrap_or_else(|| outer.meter.clone()),
             sockets: self.sockets.take().unwrap_or_else(|| Arc::clone(&outer.sockets)),
+            tracer: self.tracer.take().or_else(|| outer.tracer.clone()),
         });
     }
 

@@ -80,6 +80,11 @@ impl Deadline {
         CURRENT.scope(self.shortened(), work).await
     }
 
+    /// Calls `work` under this deadline, or under the current one if that is sooner: for a poll of a future.
+    pub fn sync_scope<T>(self, work: impl FnOnce() -> T) -> T {
+        CURRENT.sync_scope(self.shortened(), work)
+    }
+
     /// Runs `work` under this deadline and drops it when the deadline passes.
     ///
     /// # Errors

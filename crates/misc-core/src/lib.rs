@@ -31,6 +31,7 @@ mod supervisor;
 mod sync;
 mod task;
 mod time;
+mod trace;
 
 pub use tokio_util::sync::CancellationToken;
 
@@ -56,4 +57,5 @@ pub use self::{
     spec::{Factory, OnFailure, Restartable, Spec, factory, service_fn, spec},
     status::{Dependency, Inspected, Status},
     task::{Task, TaskError},
+    trace::{TraceContext, Tracer},
 };

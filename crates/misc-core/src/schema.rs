@@ -29,6 +29,8 @@
 //! }
 //! ```
 
+pub mod period;
+
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque},
     fmt,

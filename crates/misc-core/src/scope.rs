@@ -23,6 +23,7 @@ use crate::{
     sockets::Sockets,
     supervisor::Event,
     sync::{Mailbox, lock},
+    trace::Tracer,
 };
 
 /// One app, or one group: the part that outlives a borrow of its supervisor.
@@ -55,6 +56,7 @@ pub(crate) struct Place {
     pub(crate) observers: Arc<[Arc<dyn Lifecycle>]>,
     pub(crate) meter: Meter,
     pub(crate) sockets: Arc<dyn Sockets>,
+    pub(crate) tracer: Option<Arc<dyn Tracer>>,
 }
 
 /// One for the whole tree of an app and its groups.

@@ -11,8 +11,6 @@ use misc_core::schema::{self, Kind};
 use misc_macros::Describe;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
-use crate::period;
-
 /// The settings of the log.
 ///
 /// # Examples
@@ -183,7 +181,7 @@ pub struct RepeatLimit {
     /// How many lines.
     pub lines: NonZeroU32,
     /// The period, as in `10s` or `1h30m`.
-    #[serde(with = "period")]
+    #[serde(with = "schema::period")]
     #[describe(duration)]
     pub per: Duration,
 }

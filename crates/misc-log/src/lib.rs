@@ -12,7 +12,6 @@ mod layer;
 mod otel;
 mod output;
 mod panic;
-mod period;
 mod repeats;
 mod span;
 mod style;

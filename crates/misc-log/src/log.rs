@@ -104,6 +104,10 @@ impl Log {
 
 impl Plugin for Log {
     fn install(self, app: App) -> App {
+        #[cfg(feature = "otel")]
+        if self.export.is_some() {
+            return app.tracer(crate::otel::Spans).keep(self);
+        }
         app.keep(self)
     }
 }

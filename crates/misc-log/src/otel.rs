@@ -13,10 +13,11 @@ use std::{
     time::Duration,
 };
 
+use misc_core::{TraceContext, Tracer, schema};
 use misc_macros::Describe;
 use opentelemetry::{
-    Context, Key, KeyValue,
-    trace::{TraceContextExt, TracerProvider},
+    Context, Key, KeyValue, TraceFlags,
+    trace::{SpanContext, TraceContextExt, TracerProvider},
 };
 use opentelemetry_otlp::{WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::{
@@ -25,6 +26,8 @@ use opentelemetry_sdk::{
     trace::{BatchSpanProcessor, Sampler, SdkTracerProvider, Span, SpanData, SpanExporter, SpanProcessor},
 };
 use serde::{Deserialize, Serialize};
+use tracing::Span as TracingSpan;
+use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::{Layer, Registry};
 use ureq::http::Uri;
 
@@ -32,7 +35,6 @@ use self::client::Client;
 use crate::{
     error::{Error, Kind},
     filter::Filter,
-    period,
     span::Ids,
     sync::{Instant, lock},
     writer::Writer,
@@ -67,7 +69,7 @@ pub struct Otel {
     #[describe(secret)]
     pub headers: BTreeMap<String, String>,
     /// How long one batch may take, with retries (`OTEL_EXPORTER_OTLP_*TIMEOUT`, else 10 s).
-    #[serde(with = "period::optional")]
+    #[serde(with = "schema::period::optional")]
     #[describe(duration)]
     pub timeout: Option<Duration>,
     /// Which part of the traces that begin here is exported, from 0 to 1 (`OTEL_TRACES_SAMPLER`, else all).
@@ -209,6 +211,32 @@ pub(crate) fn fill_ids(ids: &mut Ids) {
             ids.fill_with(format_args!("{}", current.trace_id()), format_args!("{}", current.span_id()));
         }
     });
+}
+
+/// The spans that are exported, for whoever carries a trace from one process to the next.
+pub(crate) struct Spans;
+
+impl Tracer for Spans {
+    fn current(&self) -> Option<TraceContext> {
+        Context::map_current(|context| {
+            let span = context.span();
+            let span = span.span_context();
+            let trace_id = u128::from_be_bytes(span.trace_id().to_bytes());
+            let span_id = u64::from_be_bytes(span.span_id().to_bytes());
+            let current = TraceContext::new(trace_id, span_id, span.is_sampled());
+            current.map(|current| current.state(span.trace_state().header()))
+        })
+    }
+
+    fn adopt(&self, span: &TracingSpan, parent: &TraceContext) {
+        let flags = TraceFlags::default().with_sampled(parent.is_sampled());
+        // A state that is not valid is not passed on, as the standard has it.
+        let state = parent.tracestate().and_then(|state| state.parse().ok()).unwrap_or_default();
+        let parent = SpanContext::new(parent.trace_id().into(), parent.span_id().into(), flags, true, state);
+        if let Err(error) = span.set_parent(Context::new().with_remote_span_context(parent)) {
+            tracing::debug!(%error, "a span goes on without the trace that it belongs to");
+        }
+    }
 }
 
 /// An exporter that says when it does not get through.

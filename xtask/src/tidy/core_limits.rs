@@ -7,9 +7,9 @@ const CORE: &str = "misc-core";
 /// The most code lines that misc-core may have, without blank lines, comments and tests.
 ///
 /// What one person reads in a day. About half of it are the supervisor, the runs and the process guard, half the
-/// vocabulary at which other crates meet, 200 lines of that the tables that describe settings; who needs more has probably
-/// found another crate.
-pub(super) const CODE_LINES: usize = 5_815;
+/// vocabulary at which other crates meet, 200 lines of that the tables that describe settings and 100 the trace that HTTP,
+/// RPC and queues carry; who needs more has probably found another crate.
+pub(super) const CODE_LINES: usize = 6_000;
 
 /// What other crates are for, by the start of the package's name.
 const FORBIDDEN: &[&str] = &[

@@ -26,3 +26,4 @@ mod status;
 mod stop;
 mod support;
 mod tasks;
+mod trace;

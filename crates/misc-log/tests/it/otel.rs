@@ -4,10 +4,11 @@ mod collector;
 
 use std::{net::TcpListener, time::Duration};
 
+use misc_core::{App, Context, TraceContext};
 use misc_log::{Config, Format, Otel, Output, Setup};
 use serde_json::json;
 use tokio::time::Instant;
-use tracing::{info, info_span, trace_span, warn};
+use tracing::{dispatcher::set_default, info, info_span, trace_span, warn};
 
 use self::collector::Collector;
 #[cfg(target_os = "linux")]
@@ -65,6 +66,33 @@ fn lines_have_the_ids_of_the_span_that_is_exported() {
         (&hex(&span.trace_id).into(), &hex(&span.span_id).into())
     );
     assert_eq!(lines[1].get("trace_id"), None);
+}
+
+#[tokio::test]
+async fn a_span_belongs_to_the_trace_that_a_request_brings() {
+    const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let collector = Collector::start();
+    let Logged { dispatch, log, .. } = logged(collector.endpoint(), |_, _| {});
+    let installed = set_default(&dispatch);
+    let (passed_on, rest) = std::sync::mpsc::channel();
+    let service = async move |_: Context| {
+        assert_eq!(TraceContext::current(), None, "there is no span");
+        let span = info_span!("request");
+        let parent = TraceContext::parse(PARENT).expect("valid").state("vendor=1");
+        assert!(parent.adopt(&span));
+        span.in_scope(|| passed_on.send(TraceContext::current()))?;
+        Ok(())
+    };
+    App::new("shop").without_signals().with(log).service("http", service).run().await.unwrap();
+    drop((installed, dispatch));
+    let received = collector.stop();
+    let [span] = &*received.spans() else { panic!("one span") };
+    let current = rest.recv().unwrap().expect("the span is where the work stands");
+    assert_eq!(span.trace_id, current.trace_id().to_be_bytes());
+    assert_eq!(span.span_id, current.span_id().to_be_bytes());
+    assert_eq!(TraceContext::parse(PARENT).unwrap().trace_id(), current.trace_id());
+    assert_eq!(span.parent_span_id, 0x00f0_67aa_0ba9_02b7_u64.to_be_bytes());
+    assert_eq!((current.is_sampled(), current.tracestate()), (true, Some("vendor=1")));
 }
 
 #[test]
