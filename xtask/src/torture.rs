@@ -4,9 +4,13 @@
 //! nothing else, stays on the loopback device, and fails if a count is not zero that has to be.
 
 #[cfg(unix)]
+mod drain;
+#[cfg(unix)]
 mod restarts;
 #[cfg(unix)]
 mod signals;
+#[cfg(unix)]
+mod slow;
 
 use std::time::Duration;
 
@@ -34,9 +38,13 @@ type Harness = fn(Limits) -> Result;
 /// The harnesses by name.
 const HARNESSES: &[(&str, Harness)] = &[
     #[cfg(unix)]
+    ("drain", drain::run),
+    #[cfg(unix)]
     ("restarts", restarts::run),
     #[cfg(unix)]
     ("signals", signals::run),
+    #[cfg(unix)]
+    ("slow", slow::run),
 ];
 
 pub(crate) fn run(mut args: Args) -> Result {

@@ -1,39 +1,47 @@
 //! The HTTP server.
 
-use std::{
-    fmt,
-    future::poll_fn,
-    io,
-    panic::{AssertUnwindSafe, catch_unwind},
-    pin::pin,
-    task::Poll,
-    time::Duration,
-};
+use std::{fmt, future::poll_fn, io, pin::pin, sync::Arc, task::Poll, time::Duration};
 
+use bytes::Bytes;
 use http::{Request, Response};
-use hyper::body::Incoming as Body;
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::conn::auto::Builder,
-    service::TowerToHyperService,
+use misc_core::{Address, BoxError, Context, Handshake, Incoming, Listener};
+use tokio::{
+    task::yield_now,
+    time::{Instant, sleep, sleep_until, timeout},
 };
-use misc_core::{BoxError, Context, Handshake, Listener as _, Service, Stream};
-use tracing::{debug, error, warn};
+use tower_service::Service;
+use tracing::warn;
 
-use crate::config::Config;
-
-/// How long a client may take to send the head of a request.
-const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(30);
+use crate::{
+    body::Body,
+    config::Config,
+    connection::Connection,
+    handler::IntoService,
+    live::{Handle, Live, Meters, Why},
+    serve::{serve, spare_others},
+};
 
 /// Serves a tower service over HTTP/1.1 and HTTP/2, as a service of an app.
 ///
-/// The service is any `tower::Service<http::Request<hyper::body::Incoming>>` that can be cloned: an axum `Router`,
-/// or what tonic makes. Both protocol versions share one port; HTTP/2 is spoken to clients that begin with it
-/// (prior knowledge).
+/// What it serves is any `tower::Service<http::Request<Body>>` that can be cloned, such as an axum `Router` or what
+/// tonic makes, or a closure `async |request: Request<Body>| response`. Both versions of HTTP share one port, TCP or
+/// Unix; HTTP/2 is spoken to clients that begin with it, as those do who have agreed on it by ALPN.
 ///
-/// When it shall stop it closes the listener, finishes the requests that are in flight, answers the last one on each
-/// connection with `Connection: close`, and ends; what is still open at its stop bound is cut. A client has 30 s to send
-/// the head of a request. A handler that panics costs its own connection, not the server.
+/// # Limits
+/// A client can hold no more than [`Config`] allows: heads, bodies, idle connections and responses have their time and
+/// their size. A handler that panics or fails is a 500, one that takes too long a 503; nothing else is harmed.
+///
+/// # Drain
+/// When it shall stop, it closes the listener. Requests in flight finish. On HTTP/1.1 each response says
+/// `Connection: close` from now on, and a connection that is idle may ask once more within
+/// [`drain_idle`](Config::drain_idle), so that a client which asks at this very moment is answered; HTTP/2 has `GOAWAY` for
+/// that. Responses without an end, and upgraded connections, should watch [`Connection::draining`]. What is left shortly before the
+/// stop bound (15 s, `Spec::stop_within`) is cut, counted and logged, and the server ends in time.
+///
+/// # Metrics
+/// `http_server_active_connections`, `http_server_connections_total` and `http_server_closed_connections_total`, which
+/// has the reason why the server has closed one; by service. Requests are measured by
+/// [`layers::standard`](crate::layers::standard).
 ///
 /// # Examples
 /// ```no_run
@@ -52,108 +60,184 @@ const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// # #[cfg(not(feature = "axum"))]
 /// # fn main() {}
 /// ```
+///
+/// The shortest one is a closure:
+/// ```
+/// use http::{Request, Response};
+/// use misc_http::{Body, Server};
+///
+/// let echo = async |request: Request<Body>| Response::new(request.uri().path().to_owned());
+/// let server = Server::new("127.0.0.1:8080", echo);
+/// # drop(server);
+/// ```
 #[derive(Clone)]
 #[must_use = "a server does nothing until it is registered"]
 pub struct Server<S> {
-    config: Config,
     service: S,
+    port: Port,
 }
+
+/// Where a server listens, and all it knows but for what it serves.
+#[derive(Clone)]
+struct Port {
+    config: Arc<Config>,
+    wrap: Option<Arc<Wrap>>,
+    live: Arc<Live>,
+}
+
+type Wrap = dyn Fn(Incoming) -> Incoming + Send + Sync;
 
 impl<S> Server<S> {
     /// Serves `service` as `config` says; an address, such as `"127.0.0.1:8080"`, is a configuration.
-    pub fn new(config: impl Into<Config>, service: S) -> Self {
-        Self { config: config.into(), service }
+    pub fn new<Kind>(config: impl Into<Config>, service: impl IntoService<Kind, Service = S>) -> Self {
+        let port = Port { config: Arc::new(config.into()), wrap: None, live: Arc::default() };
+        Self { service: service.into_service(), port }
+    }
+
+    /// Puts another listener over that of the address, such as one for TLS; called again, over both.
+    ///
+    /// # Examples
+    /// ```
+    /// use misc_core::Incoming;
+    /// # use misc_http::{Body, Server};
+    /// # use http::{Request, Response};
+    /// # let hello = async |_: Request<Body>| Response::new("Hello!".to_owned());
+    ///
+    /// // `misc_net::tls::Tls::listener` makes such a closure.
+    /// let server = Server::new("127.0.0.1:8443", hello).over(|incoming: Incoming| incoming);
+    /// # drop(server);
+    /// ```
+    pub fn over<L: Listener>(mut self, wrap: impl Fn(Incoming) -> L + Send + Sync + 'static) -> Self {
+        let inner = self.port.wrap.take();
+        self.port.wrap = Some(Arc::new(move |incoming| {
+            let incoming = match &inner {
+                Some(inner) => inner(incoming),
+                None => incoming,
+            };
+            Incoming::from_listener(wrap(incoming))
+        }));
+        self
+    }
+
+    /// Returns a handle that shows the address, the connections and the requests of the server.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        Handle(Arc::clone(&self.port.live))
     }
 }
 
 impl<S> fmt::Debug for Server<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Server").field("config", &self.config).finish_non_exhaustive()
+        f.debug_struct("Server").field("config", &self.port.config).finish_non_exhaustive()
     }
 }
 
-impl<S, B> Service for Server<S>
+impl<S, B> misc_core::Service for Server<S>
 where
-    S: tower_service::Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
-    S::Future: Send + 'static,
-    S::Error: Into<BoxError>,
-    B: http_body::Body + Send + 'static,
-    B::Data: Send,
-    B::Error: Into<BoxError>,
+    S: Service<Request<Body>, Response = Response<B>, Error: Into<BoxError>, Future: Send> + Clone + Send + 'static,
+    B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
     async fn run(self, ctx: Context) -> Result<(), BoxError> {
-        let mut incoming = ctx.listen(&self.config.listen).await?;
-        let protocol = protocol();
-        let mut pause = Pause::default();
+        let Self { service, port } = self;
+        let mut incoming = port.listen(&ctx).await?;
+        let meters = Meters::new(&ctx);
+        let live = Arc::clone(&port.live);
+        ctx.inspect("http", move || live.look());
         ctx.ready();
-        while let Some(accepted) = ctx.until_stopping(incoming.accept()).await {
-            let handshake = match accepted {
-                Ok((handshake, _peer)) => handshake,
-                Err(error) => {
-                    pause.after(&ctx, &error).await;
-                    continue;
-                }
+        let (admits, of) = (port.clone(), ctx.clone());
+        let admit = move |(handshake, peer)| {
+            let (port, ctx) = (&admits, &of);
+            let connection = Connection::new(peer, ctx.clone());
+            let per_peer = port.config.connections_per_peer.map(usize::from);
+            let Some(lease) = port.live.enter(&connection, per_peer, &meters) else {
+                meters.closed(Why::PeerLimit).increment(1);
+                return;
             };
-            pause = Pause::default();
-            let (protocol, service) = (protocol.clone(), TowerToHyperService::new(self.service.clone()));
-            let server = ctx.clone();
-            ctx.spawn(spare_others(async move {
-                let Some(stream) = shake_hands(handshake).await else {
-                    return;
-                };
-                let mut connection = pin!(protocol.serve_connection_with_upgrades(stream, service));
-                let ended = tokio::select! {
-                    ended = connection.as_mut() => ended,
-                    () = server.stopping() => {
-                        connection.as_mut().graceful_shutdown();
-                        connection.await
-                    }
-                };
-                if let Err(error) = ended {
-                    debug!(error, "a connection ended with an error");
+            let served = serve(handshake, service.clone(), connection, Arc::clone(&port.config), lease);
+            // Dropping the handle leaves the task running.
+            drop(ctx.spawn(spare_others(served)));
+        };
+        let mut pause = Pause::default();
+        while let Some(accepted) = ctx.until_stopping(port.accept(&mut incoming)).await {
+            match accepted {
+                Ok(accepted) => {
+                    pause = Pause::default();
+                    admit(accepted);
                 }
-            }));
+                Err(error) => pause.after(&ctx, &error).await,
+            }
         }
-        // Dropping the listener closes it; the connections are tasks of this service and finish by themselves.
+        // Closing the listener would reset those who have connected, and were not accepted so far.
+        yield_now().await;
+        while let Some(Ok(accepted)) = at_once(port.accept(&mut incoming)).await {
+            admit(accepted);
+        }
+        drop(incoming);
+        port.drain(&ctx).await;
         Ok(())
     }
 }
 
-fn protocol() -> Builder<TokioExecutor> {
-    let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_READ_TIMEOUT);
-    builder.http2().timer(TokioTimer::new());
-    builder
-}
+impl Port {
+    async fn listen(&self, ctx: &Context) -> Result<Incoming, BoxError> {
+        let incoming = ctx.listen(&self.config.listen).await?;
+        self.live.listens_on(incoming.address());
+        Ok(match &self.wrap {
+            Some(wrap) => wrap(incoming),
+            None => incoming,
+        })
+    }
 
-/// Makes a connection ready to be served; a client that fails in this is gone.
-async fn shake_hands(handshake: Handshake) -> Option<TokioIo<Stream>> {
-    let stream = match handshake.await {
-        Ok(stream) => stream,
-        Err(error) => {
-            debug!(%error, "a connection failed in its handshake");
-            return None;
+    /// Accepts a connection, once there is room for one.
+    async fn accept(&self, incoming: &mut Incoming) -> io::Result<(Handshake, Address)> {
+        self.live.fewer_than(self.config.connections.get()).await;
+        incoming.accept().await
+    }
+
+    /// Waits for what is in flight, and cuts what is left of it shortly before the server would be late.
+    async fn drain(&self, ctx: &Context) {
+        self.live.drain();
+        let gone = self.live.fewer_than(1);
+        match ctx.stop_deadline() {
+            None => gone.await,
+            Some(deadline) => {
+                let left = deadline.saturating_duration_since(Instant::now());
+                let spare = (left / 10).min(Duration::from_millis(500));
+                tokio::select! {
+                    () = gone => {}
+                    () = sleep_until(deadline - spare) => self.cut(ctx, spare / 2).await,
+                }
+            }
         }
-    };
-    if let Some(tcp) = stream.tcp() {
-        // Without it the last bytes of a response may wait for an acknowledgement; a failure costs only that.
-        drop(tcp.set_nodelay(true));
     }
-    Some(TokioIo::new(stream))
+
+    async fn cut(&self, ctx: &Context, within: Duration) {
+        self.live.cut();
+        // Those who do not let go in time are seen by the app, which drops them.
+        drop(timeout(within, self.live.fewer_than(1)).await);
+        let connections = self.live.cuts();
+        if connections > 0 {
+            warn!(
+                service = ctx.name(),
+                connections, "connections were cut: what was in flight took longer than the stop"
+            );
+        }
+        let connections = self.live.count();
+        if connections > 0 {
+            let why = "whoever has them neither reads nor writes, and did not heed `Connection::draining`";
+            warn!(service = ctx.name(), connections, "connections are still open: {why}");
+        }
+    }
 }
 
-/// Lets a panic end the connection in which it happens, and nothing else: a task's panic is its service's failure, but
-/// one request must not stop a server.
-async fn spare_others(connection: impl Future<Output = ()>) {
-    let mut connection = pin!(connection);
-    let caught = poll_fn(|cx| {
-        let poll = catch_unwind(AssertUnwindSafe(|| connection.as_mut().poll(cx)));
-        poll.map_or(Poll::Ready(Err(())), |poll| poll.map(Ok))
-    });
-    if caught.await.is_err() {
-        // The panic hook has told what and where.
-        error!("a handler panicked; its connection is closed, the others go on");
-    }
+/// Returns what a future has to give without waiting.
+async fn at_once<F: Future>(future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    poll_fn(|cx| match future.as_mut().poll(cx) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
 }
 
 /// Waits after failed accepts, so that a lack of descriptors does not become a busy loop.
@@ -167,11 +251,12 @@ impl Pause {
         use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
         // These concern one client, which is gone.
         if matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
-            return;
+            // A listener that goes on like this does not keep its thread from others.
+            return yield_now().await;
         }
         let pause = Duration::from_millis(10 << self.failures.min(6)).min(Duration::from_millis(500));
         self.failures = self.failures.saturating_add(1);
         warn!(service = ctx.name(), %error, ?pause, "cannot accept a connection; trying again");
-        ctx.until_stopping(tokio::time::sleep(pause)).await.unwrap_or_default();
+        ctx.until_stopping(sleep(pause)).await.unwrap_or_default();
     }
 }

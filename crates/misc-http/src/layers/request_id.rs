@@ -1,0 +1,150 @@
+//! The id of a request.
+
+use std::{
+    cell::Cell,
+    fmt,
+    hash::{BuildHasher, RandomState},
+};
+
+use http::{HeaderName, HeaderValue};
+
+/// Carries the id from one program to the next; no standard, but what nearly everybody uses.
+pub(crate) static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// How long an id from outside may be.
+const LONGEST: usize = 128;
+/// How long ours are: 16 digits of the thread, 8 of the request.
+const LENGTH: usize = 24;
+
+/// Names one request in logs, in answers and towards other services.
+///
+/// The [standard layer](crate::layers::standard) takes it from the header `x-request-id` where that has 1 to 128
+/// visible ASCII characters, makes one where it has not, puts it among the request's extensions, and returns it in the
+/// answer's header. An id that it makes has 24 hexadecimal digits and is unique, but no secret: the next one can be
+/// guessed.
+///
+/// # Examples
+/// ```
+/// use http::Request;
+/// use misc_http::RequestId;
+///
+/// fn id_of<B>(request: &Request<B>) -> &str {
+///     request.extensions().get::<RequestId>().map_or("", RequestId::as_str)
+/// }
+/// # assert_eq!(id_of(&Request::new(())), "");
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct RequestId(Text);
+
+#[derive(Clone, PartialEq, Eq)]
+enum Text {
+    Made([u8; LENGTH]),
+    /// Visible ASCII, of the right length.
+    Given(HeaderValue),
+}
+
+impl RequestId {
+    /// Returns the id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        // Neither fails, since both are ASCII.
+        match &self.0 {
+            Text::Made(digits) => str::from_utf8(digits).unwrap_or_default(),
+            Text::Given(value) => value.to_str().unwrap_or_default(),
+        }
+    }
+
+    /// Takes the id that a client has sent, if it may be written to logs and headers as it is.
+    pub(crate) fn given(value: &HeaderValue) -> Option<Self> {
+        let bytes = value.as_bytes();
+        let is_sane = (1..=LONGEST).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic);
+        is_sane.then(|| Self(Text::Given(value.clone())))
+    }
+
+    pub(crate) fn make() -> Self {
+        // At the end of a thread, when there is no sequence any more, each id begins one.
+        let made = SEQUENCE.try_with(|sequence| {
+            let mut ids = sequence.get().unwrap_or_else(Sequence::begin);
+            let id = ids.next();
+            sequence.set(Some(ids).filter(|ids| ids.count > 0));
+            id
+        });
+        Self(Text::Made(made.unwrap_or_else(|_| Sequence::begin().next())))
+    }
+
+    pub(crate) fn to_header(&self) -> HeaderValue {
+        match &self.0 {
+            // Cannot fail: digits are valid in a header.
+            Text::Made(digits) => HeaderValue::from_bytes(digits).unwrap_or(HeaderValue::from_static("")),
+            Text::Given(value) => value.clone(),
+        }
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("RequestId").field(&self.as_str()).finish()
+    }
+}
+
+thread_local! {
+    static SEQUENCE: Cell<Option<Sequence>> = const { Cell::new(None) };
+}
+
+/// The ids that a thread makes, so that threads share nothing: a random start, and a count.
+#[derive(Clone, Copy)]
+struct Sequence {
+    start: [u8; 16],
+    /// Zero again when it has run out.
+    count: u32,
+}
+
+impl Sequence {
+    fn begin() -> Self {
+        // Seeded by the operating system, and another one each time.
+        let random = RandomState::new().hash_one(());
+        let mut start = [0; 16];
+        write_hex(random, &mut start);
+        Self { start, count: 0 }
+    }
+
+    fn next(&mut self) -> [u8; LENGTH] {
+        let mut id = [0; LENGTH];
+        let (start, count) = id.split_at_mut(16);
+        start.copy_from_slice(&self.start);
+        write_hex(self.count.into(), count);
+        self.count = self.count.wrapping_add(1);
+        id
+    }
+}
+
+/// Writes the last digits of a number, as many as there is room for.
+fn write_hex(mut number: u64, digits: &mut [u8]) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for digit in digits.iter_mut().rev() {
+        *digit = DIGITS[usize::from(number.to_le_bytes()[0] & 0xf)];
+        number >>= 4;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sequence_that_has_run_out_is_followed_by_another() {
+        let mut sequence = Sequence::begin();
+        sequence.count = u32::MAX;
+        SEQUENCE.set(Some(sequence));
+        let (last, first) = (RequestId::make(), RequestId::make());
+        assert!(last.as_str().ends_with("ffffffff"), "{last}");
+        assert!(first.as_str().ends_with("00000000"), "{first}");
+        assert_ne!(last.as_str()[..16], first.as_str()[..16]);
+    }
+}
