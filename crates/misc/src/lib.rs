@@ -11,6 +11,10 @@ pub mod prelude;
 #[cfg_attr(docsrs, doc(cfg(feature = "config")))]
 #[doc(inline)]
 pub use misc_config as config;
+#[cfg(feature = "health")]
+#[cfg_attr(docsrs, doc(cfg(feature = "health")))]
+#[doc(inline)]
+pub use misc_health as health;
 #[cfg(feature = "http")]
 #[cfg_attr(docsrs, doc(cfg(feature = "http")))]
 #[doc(inline)]
@@ -19,6 +23,10 @@ pub use misc_http as http;
 #[cfg_attr(docsrs, doc(cfg(feature = "log")))]
 #[doc(inline)]
 pub use misc_log as log;
+#[cfg(feature = "metrics")]
+#[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
+#[doc(inline)]
+pub use misc_metrics as metrics;
 #[cfg(feature = "test")]
 #[cfg_attr(docsrs, doc(cfg(feature = "test")))]
 #[doc(inline)]
