@@ -30,14 +30,19 @@ pub(crate) struct Ids {
 
 impl SpanFields {
     pub(crate) fn of(style: Style, attributes: &Attributes<'_>) -> Self {
-        let mut collector = Collector { style, fields: Self::default() };
+        let mut collector = Collector { style, fields: Self::with_room(256) };
         attributes.record(&mut Visitor(&mut collector));
         collector.fields
     }
 
+    /// No fields, and room for so many bytes of them: growing step by step costs more than writing.
+    fn with_room(bytes: usize) -> Self {
+        Self { text: String::with_capacity(bytes), pieces: Vec::with_capacity(bytes / 32), ids: Ids::default() }
+    }
+
     /// The fields that were recorded later.
     pub(crate) fn recorded(style: Style, record: &Record<'_>) -> Self {
-        let mut collector = Collector { style, fields: Self::default() };
+        let mut collector = Collector { style, fields: Self::with_room(64) };
         record.record(&mut Visitor(&mut collector));
         collector.fields
     }
