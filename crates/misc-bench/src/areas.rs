@@ -1,14 +1,18 @@
 //! The areas, and how one is found.
 
 mod config;
+mod exposition;
 mod http;
 mod lifecycle;
 mod log;
+mod metrics;
+mod scrape;
 
 use crate::{Area, Error};
 
 /// All areas.
-pub const AREAS: &[&Area] = &[&config::AREA, &http::AREA, &lifecycle::AREA, &log::AREA];
+pub const AREAS: &[&Area] =
+    &[&config::AREA, &exposition::AREA, &http::AREA, &lifecycle::AREA, &log::AREA, &metrics::AREA, &scrape::AREA];
 
 /// Finds an area by its name.
 ///

@@ -3,10 +3,12 @@
 mod area;
 mod areas;
 mod callgrind;
+mod client;
 mod figure;
 mod rounds;
 mod sample;
 mod table;
+mod usage;
 
 pub use self::{
     area::{Area, Better, Contender, Load, Measure, Probe, Role, Work},

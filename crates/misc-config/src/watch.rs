@@ -22,7 +22,7 @@ mod never {
         }
 
         pub(crate) async fn changed(&self) {
-            future::pending().await
+            future::pending::<()>().await;
         }
     }
 }

@@ -1,19 +1,16 @@
 //! The load: requests on kept connections, from one thread.
 
-use std::{net::SocketAddr, time::Duration};
+use std::net::SocketAddr;
 
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
     runtime::Builder,
     task::JoinSet,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
-use crate::Error;
+use crate::{Error, client::Client};
 
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n";
-const OK: &[u8] = b"HTTP/1.1 200 OK\r\n";
 
 /// Reads an address, a number of requests and a number of connections, and asks so often.
 pub(super) fn run(arguments: &[&str]) -> Result<Vec<f64>, Error> {
@@ -30,8 +27,8 @@ fn ask(address: SocketAddr, requests: u32, connections: u32) -> Result<Vec<f64>,
         let each = requests / connections;
         let mut clients = JoinSet::new();
         for _ in 0..connections {
-            let client = Client::connect(address).await?;
-            clients.spawn(client.ask(each));
+            let client = Client::connect(address, REQUEST).await?;
+            clients.spawn(ask_on(client, each));
         }
         let start = Instant::now();
         let mut times = Vec::new();
@@ -45,44 +42,11 @@ fn ask(address: SocketAddr, requests: u32, connections: u32) -> Result<Vec<f64>,
     })
 }
 
-/// A connection that has had its first answer: all others are as long.
-struct Client {
-    stream: TcpStream,
-    answer: Vec<u8>,
-}
-
-impl Client {
-    async fn connect(address: SocketAddr) -> Result<Self, Error> {
-        let mut stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
-        stream.write_all(REQUEST).await?;
-        let mut answer = Vec::new();
-        while length(&answer).is_none_or(|length| answer.len() < length) {
-            if stream.read_buf(&mut answer).await? == 0 {
-                return Err("the server closed the connection before its first answer".into());
-            }
-        }
-        Ok(Self { stream, answer })
+/// Asks so often on one connection; returns how long each answer took.
+async fn ask_on(mut client: Client, requests: u32) -> Result<Vec<Duration>, Error> {
+    let mut times = Vec::with_capacity(usize::try_from(requests)?);
+    for _ in 0..requests {
+        times.push(client.ask().await?);
     }
-
-    async fn ask(mut self, requests: u32) -> Result<Vec<Duration>, Error> {
-        let mut times = Vec::with_capacity(usize::try_from(requests)?);
-        for _ in 0..requests {
-            let start = Instant::now();
-            self.stream.write_all(REQUEST).await?;
-            self.stream.read_exact(&mut self.answer).await?;
-            if !self.answer.starts_with(OK) {
-                return Err(format!("not the answer: {}", String::from_utf8_lossy(&self.answer)).into());
-            }
-            times.push(start.elapsed());
-        }
-        Ok(times)
-    }
-}
-
-/// The length of a whole answer, once its head is there.
-fn length(answer: &[u8]) -> Option<usize> {
-    let head = str::from_utf8(answer).ok()?.split_once("\r\n\r\n")?.0;
-    let field = head.lines().find_map(|line| line.strip_prefix("content-length: "));
-    Some(head.len() + 4 + field?.parse::<usize>().ok()?)
+    Ok(times)
 }
