@@ -31,7 +31,7 @@
 //! aiomisc_demo_request_total 2
 //! # HELP aiomisc_demo_connection_count 当前连接数
 //! # TYPE aiomisc_demo_connection_count gauge
-//! aiomisc_demo_connection_count 1
+//! aiomisc_demo_connection_count 2
 //! ```
 //!
 //! `curl -N http://127.0.0.1:8080/events` shows a tick each second, until you press Ctrl-C: the stream is told that the server
