@@ -43,6 +43,7 @@ struct Scratch {
 
 thread_local! {
     static SCRATCH: Cell<Scratch> = Cell::default();
+    static RECORDED: Cell<SpanFields> = Cell::default();
 }
 
 impl<S> Layer<S> for LogLayer
@@ -51,19 +52,23 @@ where
 {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, ctx: Context<'_, S>) {
         // The values' own code runs before anything is locked.
-        let fields = SpanFields::of(self.style, attributes);
+        let fields = SpanFields::of(attributes);
         if let Some(span) = ctx.span(id) {
             span.extensions_mut().replace(fields);
         }
     }
 
     fn on_record(&self, id: &Id, record: &Record<'_>, ctx: Context<'_, S>) {
-        let newer = SpanFields::recorded(self.style, record);
+        // So it does here, into what the thread keeps for this.
+        let mut newer = RECORDED.try_with(Cell::take).unwrap_or_default();
+        newer.record(record);
         if let Some(span) = ctx.span(id)
             && let Some(fields) = span.extensions_mut().get_mut::<SpanFields>()
         {
             fields.merge(&newer);
         }
+        newer.clear();
+        RECORDED.try_with(|kept| kept.set(newer)).unwrap_or_default();
     }
 
     fn on_event(&self, event: &Event<'_>, ctx: Context<'_, S>) {

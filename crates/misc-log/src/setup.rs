@@ -120,8 +120,14 @@ impl Setup {
         let (env, reload) = reload::Layer::new(filter.env);
         let repeats = config.repeat_limit.map(|limit| Arc::new(Repeats::new(limit)));
         let layer = LogLayer { style, spans: config.spans, repeats: repeats.clone(), writer: Arc::clone(&writer) };
-        layers.push(Box::new(layer.with_filter(env)));
-        let dispatch = Dispatch::new(tracing_subscriber::registry().with(layers));
+        let registry = tracing_subscriber::registry();
+        let dispatch = if layers.is_empty() {
+            // A filter of one layer among others is asked at each step of a span; one for all is not.
+            Dispatch::new(registry.with(env).with(layer))
+        } else {
+            layers.push(Box::new(layer.with_filter(env)));
+            Dispatch::new(registry.with(layers))
+        };
         let log = Log {
             level: LevelHandle::new(reload, &dispatch, filter.text),
             style,

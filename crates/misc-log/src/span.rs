@@ -6,19 +6,33 @@ use std::{fmt::Write, ops::Range};
 
 use tracing::span::{Attributes, Record};
 
-use crate::{
-    style::Style,
-    value::{Fields, Value, Visitor},
-};
+use crate::value::{Fields, Value, Visitor};
 
-/// The fields of a span, ready to be written. A field that is recorded again replaces what it was.
+/// The fields of a span, as they are: they are escaped when a line has them, and of most spans no line does. A field that
+/// is recorded again replaces what it was.
 ///
 /// `trace_id` and `span_id` are kept apart, since they belong to each line and not to a span's description.
 #[derive(Debug, Default)]
 pub(crate) struct SpanFields {
     text: String,
-    pieces: Vec<(&'static str, Range<usize>)>,
+    pieces: Vec<Piece>,
     ids: Ids,
+}
+
+/// A field, and where its value is.
+#[derive(Debug, Clone)]
+struct Piece {
+    name: &'static str,
+    kind: ValueKind,
+    range: Range<usize>,
+}
+
+/// What a value was.
+#[derive(Debug, Clone, Copy)]
+enum ValueKind {
+    Literal,
+    Text,
+    Shown,
 }
 
 /// The ids of a trace and of a span in it; empty when there are none.
@@ -29,26 +43,28 @@ pub(crate) struct Ids {
 }
 
 impl SpanFields {
-    pub(crate) fn of(style: Style, attributes: &Attributes<'_>) -> Self {
-        let mut collector = Collector { style, fields: Self::with_room(256) };
-        attributes.record(&mut Visitor(&mut collector));
-        collector.fields
+    pub(crate) fn of(attributes: &Attributes<'_>) -> Self {
+        // Growing step by step costs more than writing.
+        let mut fields = Self { text: String::with_capacity(128), pieces: Vec::with_capacity(8), ids: Ids::default() };
+        attributes.record(&mut Visitor(&mut fields));
+        fields
     }
 
-    /// No fields, and room for so many bytes of them: growing step by step costs more than writing.
-    fn with_room(bytes: usize) -> Self {
-        Self { text: String::with_capacity(bytes), pieces: Vec::with_capacity(bytes / 32), ids: Ids::default() }
+    /// Takes what was recorded later in.
+    pub(crate) fn record(&mut self, record: &Record<'_>) {
+        record.record(&mut Visitor(self));
     }
 
-    /// The fields that were recorded later.
-    pub(crate) fn recorded(style: Style, record: &Record<'_>) -> Self {
-        let mut collector = Collector { style, fields: Self::with_room(64) };
-        record.record(&mut Visitor(&mut collector));
-        collector.fields
-    }
-
-    pub(crate) fn pieces(&self) -> impl Iterator<Item = &str> {
-        self.pieces.iter().map(|(_, range)| &self.text[range.clone()])
+    /// Hands out each field.
+    pub(crate) fn each(&self, mut take: impl FnMut(&'static str, Value<'_>)) {
+        for Piece { name, kind, range } in &self.pieces {
+            let text = &self.text[range.clone()];
+            match kind {
+                ValueKind::Literal => take(name, Value::Literal(text)),
+                ValueKind::Text => take(name, Value::Text(text)),
+                ValueKind::Shown => take(name, Value::Shown(format_args!("{text}"))),
+            }
+        }
     }
 
     pub(crate) fn ids(&self) -> &Ids {
@@ -57,21 +73,42 @@ impl SpanFields {
 
     pub(crate) fn merge(&mut self, newer: &Self) {
         self.ids.merge(&newer.ids);
-        for (name, range) in &newer.pieces {
-            self.forget(name);
-            let start = self.text.len();
-            self.text.push_str(&newer.text[range.clone()]);
-            self.pieces.push((name, start..self.text.len()));
-        }
+        newer.each(|name, value| self.push(name, value));
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.text.clear();
+        self.pieces.clear();
+        self.ids.clear();
+    }
+
+    fn push(&mut self, name: &'static str, value: Value<'_>) {
+        self.forget(name);
+        let start = self.text.len();
+        let kind = match value {
+            Value::Literal(text) => self.append(text, ValueKind::Literal),
+            Value::Text(text) => self.append(text, ValueKind::Text),
+            Value::Shown(shown) => {
+                // What a value's own code fails to show is missing.
+                self.text.write_fmt(shown).unwrap_or_default();
+                ValueKind::Shown
+            }
+        };
+        self.pieces.push(Piece { name, kind, range: start..self.text.len() });
+    }
+
+    fn append(&mut self, text: &str, kind: ValueKind) -> ValueKind {
+        self.text.push_str(text);
+        kind
     }
 
     fn forget(&mut self, name: &str) {
-        let Some(at) = self.pieces.iter().position(|(known, _)| *known == name) else {
+        let Some(at) = self.pieces.iter().position(|known| known.name == name) else {
             return;
         };
-        let (_, gone) = self.pieces.remove(at);
+        let Piece { range: gone, .. } = self.pieces.remove(at);
         self.text.drain(gone.clone());
-        for (_, range) in &mut self.pieces[at..] {
+        for Piece { range, .. } in &mut self.pieces[at..] {
             *range = range.start - gone.len()..range.end - gone.len();
         }
     }
@@ -121,22 +158,12 @@ impl Ids {
     }
 }
 
-struct Collector {
-    style: Style,
-    fields: SpanFields,
-}
-
-impl Fields for Collector {
+impl Fields for SpanFields {
     fn field(&mut self, name: &'static str, value: Value<'_>) {
-        let SpanFields { text, pieces, ids } = &mut self.fields;
         match name {
-            "trace_id" => show(&mut ids.trace, value),
-            "span_id" => show(&mut ids.span, value),
-            _ => {
-                let start = text.len();
-                self.style.piece(text, name, value);
-                pieces.push((name, start..text.len()));
-            }
+            "trace_id" => show(&mut self.ids.trace, value),
+            "span_id" => show(&mut self.ids.span, value),
+            _ => self.push(name, value),
         }
     }
 }

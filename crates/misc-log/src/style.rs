@@ -33,21 +33,13 @@ impl Style {
         }
     }
 
-    /// Appends a span's field as it will stand among its others.
-    pub(crate) fn piece(self, out: &mut String, name: &'static str, value: Value<'_>) {
-        match self {
-            Self::Json => json::member(out, name, value),
-            Self::Text(look) => look.pair(out, name, value),
-        }
-    }
-
     /// A warning of the log's own, with a count of what it is about.
     pub(crate) fn warning(self, message: fmt::Arguments<'_>, count: Option<(&'static str, u64)>) -> String {
         let mut out = String::new();
         let mut line = Line::begin(self, &mut out, &Head::new(Level::WARN, "misc_log"));
         line.field("message", Value::Shown(message));
         if let Some((name, count)) = count {
-            line.field(name, Value::Literal(format_args!("{count}")));
+            line.field(name, Value::Literal(itoa::Buffer::new().format(count)));
         }
         line.end();
         out

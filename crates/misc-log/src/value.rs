@@ -10,8 +10,8 @@ const OF_THE_BRIDGE: [&str; 4] = ["log.target", "log.module_path", "log.file", "
 /// What a field holds.
 #[derive(Clone, Copy)]
 pub(crate) enum Value<'a> {
-    /// A number or a truth value, as it is written in code and in JSON.
-    Literal(fmt::Arguments<'a>),
+    /// A number or a truth value, as it is written in code and in JSON: it needs no escapes.
+    Literal(&'a str),
     /// A string.
     Text(&'a str),
     /// What shows itself as text.
@@ -21,8 +21,8 @@ pub(crate) enum Value<'a> {
 impl fmt::Display for Value<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Value::Text(text) => f.write_str(text),
-            Value::Literal(shown) | Value::Shown(shown) => f.write_fmt(*shown),
+            Value::Literal(text) | Value::Text(text) => f.write_str(text),
+            Value::Shown(shown) => f.write_fmt(*shown),
         }
     }
 }
@@ -46,29 +46,31 @@ impl<F: Fields> Visitor<'_, F> {
 
 impl<F: Fields> Visit for Visitor<'_, F> {
     fn record_f64(&mut self, field: &Field, value: f64) {
-        let literal = format_args!("{value:?}");
-        let value = if value.is_finite() { Value::Literal(literal) } else { Value::Shown(literal) };
-        self.put(field, value);
+        if value.is_finite() {
+            self.put(field, Value::Literal(zmij::Buffer::new().format_finite(value)));
+        } else {
+            self.put(field, Value::Shown(format_args!("{value:?}")));
+        }
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.put(field, Value::Literal(format_args!("{value}")));
+        self.put(field, Value::Literal(itoa::Buffer::new().format(value)));
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.put(field, Value::Literal(format_args!("{value}")));
+        self.put(field, Value::Literal(itoa::Buffer::new().format(value)));
     }
 
     fn record_i128(&mut self, field: &Field, value: i128) {
-        self.put(field, Value::Literal(format_args!("{value}")));
+        self.put(field, Value::Literal(itoa::Buffer::new().format(value)));
     }
 
     fn record_u128(&mut self, field: &Field, value: u128) {
-        self.put(field, Value::Literal(format_args!("{value}")));
+        self.put(field, Value::Literal(itoa::Buffer::new().format(value)));
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.put(field, Value::Literal(format_args!("{value}")));
+        self.put(field, Value::Literal(if value { "true" } else { "false" }));
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {

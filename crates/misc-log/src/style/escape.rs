@@ -42,8 +42,9 @@ impl Escaped<'_> {
     /// Appends a value; what its own code fails to show is missing.
     pub(super) fn push_value(&mut self, value: Value<'_>) {
         match value {
+            Value::Literal(text) => self.out.push_str(text),
             Value::Text(text) => self.push(text),
-            Value::Literal(shown) | Value::Shown(shown) => self.write_fmt(shown).unwrap_or_default(),
+            Value::Shown(shown) => self.write_fmt(shown).unwrap_or_default(),
         }
     }
 
@@ -78,15 +79,29 @@ impl Place {
 
 /// Finds the first byte that is special: of most texts, which have none, eight are looked at at once.
 fn find_special(text: &[u8], quoted: bool) -> Option<usize> {
-    let (words, _) = text.as_chunks::<8>();
-    // Without branches, so that it is done with vectors.
-    let is_plain = |word: &&[u8; 8]| {
-        !word.iter().fold(false, |special, byte| {
-            special | (*byte < 0x20) | (*byte >= 0x7f) | (quoted & ((*byte == b'"') | (*byte == b'\\')))
-        })
-    };
-    let plain = words.iter().take_while(is_plain).count() * 8;
+    let (words, rest) = text.as_chunks::<8>();
+    let plain = words.iter().take_while(|word| is_plain(u64::from_le_bytes(**word), quoted)).count() * 8;
+    // The last bytes once more, together with some before them, instead of one by one.
+    if plain + rest.len() == text.len()
+        && text.last_chunk().is_some_and(|last| is_plain(u64::from_le_bytes(*last), quoted))
+    {
+        return None;
+    }
     text[plain..].iter().position(|byte| is_special(*byte, quoted)).map(|at| plain + at)
+}
+
+/// Tells whether none of eight bytes is special; one beyond ASCII counts as special here.
+fn is_plain(word: u64, quoted: bool) -> bool {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGHS: u64 = ONES << 7;
+    // The highest bit of each byte says what is asked of it; a wrong one can only be above a right one.
+    let is_below = |word: u64, least: u8| word.wrapping_sub(ONES * u64::from(least)) & !word;
+    let is = |byte: u8| is_below(word ^ (ONES * u64::from(byte)), 1);
+    let mut special = word | is_below(word, 0x20) | is(0x7f);
+    if quoted {
+        special |= is(b'"') | is(b'\\');
+    }
+    special & HIGHS == 0
 }
 
 /// Tells whether a byte is, or begins, a character that may need an escape: cheap, since most do not.
@@ -135,6 +150,20 @@ mod tests {
     fn plain_text_stays_as_it_is() {
         for place in [Place::Json, Place::Line, Place::Quotes, Place::Block] {
             check(place, "Größe – 5 €, “ok” © 日本", "Größe – 5 €, “ok” © 日本");
+        }
+    }
+
+    #[test]
+    fn a_special_byte_is_found_wherever_it_is() {
+        for length in 0..40 {
+            for (at, byte) in (0..length).flat_map(|at| (0..=0xff).map(move |byte| (at, byte))) {
+                let mut text = vec![b'~'; length];
+                text[at] = byte;
+                for quoted in [false, true] {
+                    let expected = text.iter().position(|byte| is_special(*byte, quoted));
+                    assert_eq!(find_special(&text, quoted), expected, "{text:?}");
+                }
+            }
         }
     }
 

@@ -45,7 +45,7 @@ pub(super) fn member(out: &mut String, name: &str, value: Value<'_>) {
 pub(super) fn tail(out: &mut String, head: &Head<'_>) {
     if head.suppressed > 0 {
         out.push(',');
-        member(out, "suppressed", Value::Literal(format_args!("{}", head.suppressed)));
+        member(out, "suppressed", Value::Literal(itoa::Buffer::new().format(head.suppressed)));
     }
 }
 
@@ -53,9 +53,13 @@ pub(super) fn span(out: &mut String, first: bool, name: &'static str, fields: Op
     out.push_str(if first { ",\"spans\":[{\"name\":" } else { ",{\"name\":" });
     string(out, Value::Text(name));
     out.push_str(",\"fields\":{");
-    for (at, piece) in fields.into_iter().flat_map(SpanFields::pieces).enumerate() {
-        out.push_str(if at == 0 { "" } else { "," });
-        out.push_str(piece);
+    let mut before = "";
+    if let Some(fields) = fields {
+        fields.each(|name, value| {
+            out.push_str(before);
+            member(out, name, value);
+            before = ",";
+        });
     }
     out.push_str("}}");
 }

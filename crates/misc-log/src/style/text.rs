@@ -85,7 +85,7 @@ impl Look {
             }
         }
         if head.suppressed > 0 {
-            self.field(out, "suppressed", Value::Literal(format_args!("{}", head.suppressed)));
+            self.field(out, "suppressed", Value::Literal(itoa::Buffer::new().format(head.suppressed)));
         }
     }
 
@@ -99,10 +99,12 @@ impl Look {
         }
         Escaped { out, place: Place::Line }.push(name);
         let mut before = "{";
-        for piece in fields.into_iter().flat_map(SpanFields::pieces) {
-            out.push_str(before);
-            out.push_str(piece);
-            before = " ";
+        if let Some(fields) = fields {
+            fields.each(|name, value| {
+                out.push_str(before);
+                self.pair(out, name, value);
+                before = " ";
+            });
         }
         out.push_str(if before == "{" { "" } else { "}" });
     }
