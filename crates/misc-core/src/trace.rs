@@ -99,6 +99,13 @@ impl TraceContext {
         traced.or_else(|| CURRENT.try_with(Clone::clone).ok())
     }
 
+    /// Returns where `span` stands; `None` if the app has no tracer, or that does not know the span.
+    #[must_use]
+    pub fn of(span: &Span) -> Option<Self> {
+        let tracer = tracer()?;
+        span.in_scope(|| tracer.current())
+    }
+
     /// Runs `work` as a part of this trace.
     ///
     /// # Cancel safety

@@ -33,6 +33,13 @@ struct Received {
     rate: Option<Rate>,
 }
 
+/// What the body of a request may be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    pub(crate) size: usize,
+    pub(crate) rate: Option<NonZeroU64>,
+}
+
 impl Body {
     /// Makes a body without bytes, for calling a service by hand.
     #[must_use]
@@ -40,7 +47,7 @@ impl Body {
         Self(None)
     }
 
-    pub(crate) fn new(body: Incoming, size: usize, rate: Option<NonZeroU64>) -> Self {
+    pub(crate) fn new(body: Incoming, Limits { size, rate }: Limits) -> Self {
         if http_body::Body::is_end_stream(&body) {
             return Self::empty();
         }

@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed},
     },
     task::Waker,
@@ -41,6 +41,7 @@ impl Connection {
     pub(crate) fn new(peer: Address, ctx: Context) -> Self {
         Self(Arc::new(State {
             peer,
+            peer_text: OnceLock::new(),
             ctx,
             request: AtomicU8::new(GO_ON),
             in_flight: AtomicU32::new(0),
@@ -71,6 +72,12 @@ impl Connection {
     #[must_use]
     pub fn peer(&self) -> &Address {
         &self.0.peer
+    }
+
+    /// The IP address of the peer, as it is logged.
+    pub(crate) fn peer_text(&self) -> Option<&str> {
+        let text = || Some(self.0.peer.ip()?.ip().to_string().into());
+        self.0.peer_text.get_or_init(text).as_deref()
     }
 
     /// Waits until the server shall stop: for responses without an end, such as events, and for upgraded connections, which
@@ -108,6 +115,8 @@ const CUT: u8 = 2;
 /// What the parts of one connection tell each other. They run in one task, but for HTTP/2 and what was upgraded.
 pub(crate) struct State {
     peer: Address,
+    /// Its IP address as text, once somebody has asked.
+    peer_text: OnceLock<Option<Box<str>>>,
     ctx: Context,
     /// What the server wants of the connection.
     request: AtomicU8,

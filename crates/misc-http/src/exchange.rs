@@ -19,7 +19,7 @@ use tower_service::Service;
 use tracing::error;
 
 use crate::{
-    body::{Answer, Body, InFlight},
+    body::{Answer, Body, InFlight, Limits},
     config::{Config, OnDisconnect},
     connection::Connection,
     live::{Lease, Why},
@@ -32,12 +32,14 @@ pub(crate) struct Exchanges<S> {
     service: S,
     connection: Connection,
     config: Arc<Config>,
+    limits: Limits,
     lease: Arc<Lease>,
 }
 
 impl<S> Exchanges<S> {
     pub(crate) fn new(service: S, connection: Connection, config: Arc<Config>, lease: Arc<Lease>) -> Self {
-        Self { service, connection, config, lease }
+        let limits = Limits { size: config.body_size, rate: config.body_rate };
+        Self { service, connection, config, limits, lease }
     }
 
     /// Returns the answer to a request that no handler shall see.
@@ -69,11 +71,7 @@ where
         let deadline = self.config.request_timeout.map(|timeout| Deadline::at(later(in_flight.began(), timeout)));
         let running = Running {
             is_connect: request.method() == Method::CONNECT,
-            step: Step::Waiting {
-                service: self.service.clone(),
-                request: Some(request),
-                config: Arc::clone(&self.config),
-            },
+            step: Step::Waiting { service: self.service.clone(), request: Some(request), limits: self.limits },
             in_flight: Some(in_flight),
             is_http2,
             deadline,
@@ -151,7 +149,7 @@ pin_project_lite::pin_project! {
     #[project = StepProjection]
     enum Step<S, F> {
         // Until the service has room for the request.
-        Waiting { service: S, request: Option<Request<Incoming>>, config: Arc<Config> },
+        Waiting { service: S, request: Option<Request<Incoming>>, limits: Limits },
         Called { #[pin] future: F },
         Done,
     }
@@ -217,13 +215,12 @@ where
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<S::Response, BoxError>> {
         loop {
             match self.as_mut().project() {
-                StepProjection::Waiting { service, request, config } => {
+                StepProjection::Waiting { service, request, limits } => {
                     ready!(service.poll_ready(cx)).map_err(Into::into)?;
                     let Some(request) = request.take() else {
                         return Poll::Pending;
                     };
-                    let (size, rate) = (config.body_size, config.body_rate);
-                    let future = service.call(request.map(|body| Body::new(body, size, rate)));
+                    let future = service.call(request.map(|body| Body::new(body, *limits)));
                     self.set(Self::Called { future });
                 }
                 StepProjection::Called { future } => return future.poll(cx).map_err(Into::into),

@@ -2,10 +2,9 @@
 
 use axum::extract::FromRequestParts;
 use http::{StatusCode, request::Parts};
-use misc_core::BoxError;
 use tracing::error;
 
-use crate::{connection::Connection, problem::Problem};
+use crate::{connection::Connection, layers::RequestId, problem::Problem};
 
 /// Gives a handler the app's one resource of type `T`, as [`Context::get`](misc_core::Context::get) does: waiting while
 /// it is not open.
@@ -58,10 +57,19 @@ impl<S: Sync> FromRequestParts<S> for Connection {
     }
 }
 
+impl<S: Sync> FromRequestParts<S> for RequestId {
+    type Rejection = Problem;
+
+    async fn from_request_parts(_: &mut Parts, _: &S) -> Result<Self, Problem> {
+        Self::current().ok_or_else(|| not_there("there is no `misc_http::layers::standard` around the handler"))
+    }
+}
+
 fn of_server() -> Result<Connection, Problem> {
-    Connection::current().ok_or_else(|| {
-        let error: BoxError = "the router is not served by `misc_http::Server`".into();
-        error!(error = &*error, "a handler did not get what it asks for");
-        Problem::new(StatusCode::INTERNAL_SERVER_ERROR)
-    })
+    Connection::current().ok_or_else(|| not_there("the router is not served by `misc_http::Server`"))
+}
+
+fn not_there(why: &str) -> Problem {
+    error!(error = why, "a handler did not get what it asks for");
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR)
 }

@@ -14,6 +14,7 @@ mod route;
 mod size;
 mod standard;
 
+pub(crate) use self::request_id::X_REQUEST_ID;
 pub use self::{
     body::ResponseBody,
     future::ResponseFuture,

@@ -6,6 +6,7 @@
 //! | --- | --- | --- |
 //! | `traceparent`, `tracestate` (at most 512 bytes) | where the caller stands in a trace | [W3C Trace Context] |
 //! | `x-envoy-expected-rq-timeout-ms` | how many milliseconds the caller waits | [Envoy], and by now custom |
+//! | `x-request-id` | how everybody names this request | nobody, and in wide use |
 //! | `grpc-timeout` (only read) | how long the caller waits, with a unit | [gRPC over HTTP/2] |
 //!
 //! [W3C Trace Context]: https://www.w3.org/TR/trace-context/
@@ -15,6 +16,8 @@
 use http::{HeaderMap, HeaderName, HeaderValue};
 use misc_core::{Deadline, TraceContext};
 use tokio::time::Duration;
+
+use crate::layers::{RequestId, X_REQUEST_ID};
 
 pub(crate) static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 static TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
@@ -26,9 +29,9 @@ const LONGEST_STATE: usize = 512;
 
 /// Writes where the work at hand stands, and until when it must be done, into the headers of an outgoing request.
 ///
-/// These are the current [`TraceContext`] (`traceparent`, `tracestate`) and what is left of the current [`Deadline`]
-/// (`x-envoy-expected-rq-timeout-ms`, rounded up); what is there none of leaves the headers as they are. The map is
-/// the one of reqwest and hyper, too.
+/// These are the current [`TraceContext`] (`traceparent`, `tracestate`), what is left of the current [`Deadline`]
+/// (`x-envoy-expected-rq-timeout-ms`, rounded up) and the current [`RequestId`] (`x-request-id`); what is there none of
+/// leaves the headers as they are. The map is the one of reqwest and hyper, too.
 ///
 /// # Examples
 /// ```
@@ -52,6 +55,9 @@ pub fn inject(headers: &mut HeaderMap) {
     }
     if let Some(deadline) = Deadline::current() {
         headers.insert(&EXPECTED_TIMEOUT, millis(deadline.remaining()).into());
+    }
+    if let Some(id) = RequestId::current() {
+        headers.insert(&X_REQUEST_ID, id.to_header());
     }
 }
 

@@ -25,14 +25,14 @@ pin_project! {
     #[project = SourceProjected]
     enum Source<B> {
         Whole { #[pin] body: B },
-        Streamed { #[pin] body: B, stream: Option<Box<Stream>> },
+        Streamed { #[pin] body: B, stream: Option<Stream> },
         Own { text: Option<Bytes> },
     }
 }
 
 /// An exchange that goes on until the end of a body.
 struct Stream {
-    exchange: Exchange,
+    exchange: Box<Exchange>,
     sent: u64,
     /// What the head of the response promises.
     length: Option<u64>,
@@ -45,8 +45,8 @@ impl<B> ResponseBody<B> {
     }
 
     /// A body that is yet to come, `length` bytes if that is known.
-    pub(super) fn streamed(body: B, exchange: Exchange, length: Option<u64>) -> Self {
-        let stream = Box::new(Stream { exchange, sent: 0, length });
+    pub(super) fn streamed(body: B, exchange: Box<Exchange>, length: Option<u64>) -> Self {
+        let stream = Stream { exchange, sent: 0, length };
         Self { source: Source::Streamed { body, stream: Some(stream) } }
     }
 

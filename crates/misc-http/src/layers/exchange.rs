@@ -3,7 +3,6 @@
 use std::{
     any::Any,
     fmt,
-    net::IpAddr,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
 };
@@ -45,7 +44,7 @@ pub(crate) struct Exchange {
 #[derive(Debug)]
 struct Access {
     path: Option<PathAndQuery>,
-    peer: Option<IpAddr>,
+    connection: Option<Connection>,
 }
 
 /// What became of a request.
@@ -76,7 +75,7 @@ pub(crate) struct Panicked;
 const CLIENT_CLOSED_REQUEST: u16 = 499;
 
 impl Exchange {
-    pub(crate) fn begin<B>(instruments: &Arc<Instruments>, options: Options, request: &mut Request<B>) -> Self
+    pub(crate) fn begin<B>(instruments: &Arc<Instruments>, options: Options, request: &mut Request<B>) -> Box<Self>
     where
         B: Body + 'static,
     {
@@ -100,8 +99,8 @@ impl Exchange {
             request_size = Size::of(request.body_mut());
             instruments.active(verb).increment(1.0);
         }
-        request.extensions_mut().insert(id.clone());
-        Self {
+        // Boxed, since the future that it is in is moved often.
+        Box::new(Self {
             instruments: Arc::clone(instruments),
             start,
             verb,
@@ -114,28 +113,29 @@ impl Exchange {
             access,
             span,
             outcome: Outcome { status: None, response_size: None, fault: Some(Fault::Aborted) },
-        }
+        })
     }
 
     /// Runs a part of the request's work: in its span and its trace, under its deadline, and no panic gets further.
     ///
     /// The work leaves its result where it belongs: a future that is returned through each of these is copied by each.
-    pub(crate) fn within(&self, work: impl FnOnce()) -> Result<(), Panicked> {
-        self.span.in_scope(|| {
-            let work = || catch_unwind(AssertUnwindSafe(work));
-            let traced = || match &self.trace {
+    pub(crate) fn within(&mut self, work: impl FnOnce()) -> Result<(), Panicked> {
+        let Self { span, id, trace, deadline, is_shortened, .. } = self;
+        let result = span.in_scope(|| {
+            let work = || id.lend(|| catch_unwind(AssertUnwindSafe(work)));
+            let traced = || match trace {
                 Some(trace) => trace.clone().sync_scope(work),
                 None => work(),
             };
-            let result = match self.deadline.filter(|_| self.is_shortened) {
+            match deadline.filter(|_| *is_shortened) {
                 Some(deadline) => deadline.sync_scope(traced),
                 None => traced(),
-            };
-            result.map_err(|payload| {
-                self.tell_panic(&*payload);
-                forget(payload);
-                Panicked
-            })
+            }
+        });
+        result.map_err(|payload| {
+            self.span.in_scope(|| self.tell_panic(&*payload));
+            forget(payload);
+            Panicked
         })
     }
 
@@ -214,6 +214,7 @@ const TARGET: &str = "misc_http";
 impl Drop for Exchange {
     fn drop(&mut self) {
         let (status, fault) = self.status();
+        let own = if self.span.is_disabled() { None } else { TraceContext::of(&self.span) };
         let is_measured = self.instruments.is_enabled();
         if is_measured || self.access.is_some() {
             let served = Served {
@@ -229,11 +230,11 @@ impl Drop for Exchange {
                 self.instruments.record(&served);
             }
             if let Some(access) = &self.access {
-                self.span.in_scope(|| access.log(&served, &self.id));
+                access.log(&served, &self.id, own.as_ref().or(self.trace.as_ref()));
             }
         }
         if !self.span.is_disabled() {
-            close_span(&self.span, self.verb, self.route(), status, fault);
+            close_span(&self.span, self.verb, self.route(), status, fault, own.is_some());
         }
     }
 }
@@ -248,12 +249,15 @@ impl Access {
     /// Keeps what the line will need, if anybody wants it.
     fn begin<B>(request: &Request<B>) -> Option<Self> {
         enabled!(target: "misc_http::access", Level::INFO)
-            .then(|| Self { path: request.uri().path_and_query().cloned(), peer: peer() })
+            .then(|| Self { path: request.uri().path_and_query().cloned(), connection: Connection::current() })
     }
 
-    fn log(&self, served: &Served<'_>, id: &RequestId) {
+    /// Stands for itself: a line that had its span, too, would say most things twice.
+    fn log(&self, served: &Served<'_>, id: &RequestId, trace: Option<&TraceContext>) {
+        let trace_id = trace.map(|trace| format!("{:032x}", trace.trace_id()));
         event!(
             target: "misc_http::access",
+            parent: None,
             Level::INFO,
             http.request.method = served.verb.as_str(),
             http.route = Some(served.route).filter(|route| !route.is_empty()),
@@ -261,8 +265,9 @@ impl Access {
             http.response.status_code = served.status,
             http.response.body.size = served.response_size,
             duration_ms = millis(served.duration),
-            network.peer.address = self.peer.as_ref().map(field::display),
+            network.peer.address = self.connection.as_ref().and_then(Connection::peer_text),
             request_id = id.as_str(),
+            trace_id,
             "request served"
         );
     }
@@ -297,7 +302,7 @@ fn open_span<B>(verb: Verb, route: Option<&Named>, request: &Request<B>, id: &Re
     )
 }
 
-fn close_span(span: &Span, verb: Verb, route: Option<&str>, status: u16, fault: Option<Fault>) {
+fn close_span(span: &Span, verb: Verb, route: Option<&str>, status: u16, fault: Option<Fault>, is_exported: bool) {
     span.record("http.response.status_code", status);
     if let Some(fault) = fault {
         span.record("error.type", fault.as_str());
@@ -307,17 +312,13 @@ fn close_span(span: &Span, verb: Verb, route: Option<&str>, status: u16, fault: 
     if status >= 500 {
         span.record("otel.status_code", "ERROR");
     }
-    // Only what exports spans has a use for another name, and only then somebody names the current one.
-    if span.in_scope(|| TraceContext::current().is_some()) {
+    // Only what exports spans has a use for another name.
+    if is_exported {
         match route {
             Some(route) => span.record("otel.name", field::display(format_args!("{} {route}", verb.as_str()))),
             None => span.record("otel.name", verb.as_str()),
         };
     }
-}
-
-fn peer() -> Option<IpAddr> {
-    Connection::current().and_then(|connection| Some(connection.peer().ip()?.ip()))
 }
 
 /// In milliseconds, to the microsecond.

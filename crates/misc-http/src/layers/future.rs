@@ -34,10 +34,9 @@ pin_project! {
         // There is none when it has panicked.
         #[pin]
         handler: Option<F>,
-        // Made when the handler first waits: one that does not wait costs no timer.
-        #[pin]
-        timer: Option<Sleep>,
-        exchange: Option<Exchange>,
+        // Made when the handler first waits: one that does not wait costs no timer, and not the room for one.
+        timer: Option<Pin<Box<Sleep>>>,
+        exchange: Option<Box<Exchange>>,
     }
 
     impl<F> PinnedDrop for ResponseFuture<F> {
@@ -55,10 +54,11 @@ pin_project! {
 
 impl<F> ResponseFuture<F> {
     /// Calls the handler, as a part of the exchange.
-    pub(super) fn begin(exchange: Exchange, call: impl FnOnce() -> F) -> Self {
-        let mut handler = None;
+    pub(super) fn begin(mut exchange: Box<Exchange>, call: impl FnOnce() -> F) -> Self {
+        // What is called has the request, which is copied less often when it is handed on by reference.
+        let (mut call, mut handler) = (Some(call), None);
         // A panic is told now, and answered for when the answer is asked for.
-        drop(exchange.within(|| handler = Some(call())));
+        drop(exchange.within(|| handler = call.take().map(|call| call())));
         Self { handler, timer: None, exchange: Some(exchange) }
     }
 }
@@ -107,19 +107,17 @@ impl<F> fmt::Debug for ResponseFuture<F> {
 }
 
 /// Tells whether the deadline has passed; if not, the task is woken when it does.
-fn is_late(exchange: &Exchange, mut timer: Pin<&mut Option<Sleep>>, cx: &mut Context<'_>) -> bool {
+fn is_late(exchange: &Exchange, timer: &mut Option<Pin<Box<Sleep>>>, cx: &mut Context<'_>) -> bool {
     let Some(deadline) = exchange.deadline() else {
         return false;
     };
-    if timer.is_none() {
-        timer.set(Some(sleep_until(deadline.instant())));
-    }
+    let timer = timer.get_or_insert_with(|| Box::pin(sleep_until(deadline.instant())));
     // A handler that has always work gives way when the task's budget is spent, and the timer would have to as well.
-    timer.as_pin_mut().is_some_and(|timer| poll_alarm(timer, cx).is_ready())
+    poll_alarm(timer.as_mut(), cx).is_ready()
 }
 
 /// Passes a response on. One whose body is whole ends the exchange; else that goes on until the body's end.
-fn answer<B: Body>(slot: &mut Option<Exchange>, mut response: Response<B>) -> Response<ResponseBody<B>> {
+fn answer<B: Body>(slot: &mut Option<Box<Exchange>>, mut response: Response<B>) -> Response<ResponseBody<B>> {
     let Some(exchange) = slot else {
         return response.map(ResponseBody::whole);
     };

@@ -6,6 +6,7 @@ use std::{
     hash::{BuildHasher, RandomState},
 };
 
+use bytes::{Bytes, BytesMut};
 use http::{HeaderName, HeaderValue};
 
 /// Carries the id from one program to the next; no standard, but what nearly everybody uses.
@@ -19,65 +20,82 @@ const LENGTH: usize = 24;
 /// Names one request in logs, in answers and towards other services.
 ///
 /// The [standard layer](crate::layers::standard) takes it from the header `x-request-id` where that has 1 to 128
-/// visible ASCII characters, makes one where it has not, puts it among the request's extensions, and returns it in the
-/// answer's header. An id that it makes has 24 hexadecimal digits and is unique, but no secret: the next one can be
+/// visible ASCII characters, makes one where it has not, and returns it in the answer's header. A handler finds it by
+/// [`current`](Self::current), or as an extractor of axum (feature `axum`); [`trace::inject`](crate::trace::inject)
+/// passes it on. An id that the layer makes has 24 hexadecimal digits and is unique, but no secret: the next one can be
 /// guessed.
 ///
 /// # Examples
 /// ```
-/// use http::Request;
 /// use misc_http::RequestId;
 ///
-/// fn id_of<B>(request: &Request<B>) -> &str {
-///     request.extensions().get::<RequestId>().map_or("", RequestId::as_str)
+/// async fn receipt() -> String {
+///     match RequestId::current() {
+///         Some(id) => format!("ask us about {id}"),
+///         None => "nobody has numbered this".to_owned(),
+///     }
 /// }
-/// # assert_eq!(id_of(&Request::new(())), "");
+/// # drop(receipt());
 /// ```
+// Visible ASCII, of the right length.
 #[derive(Clone, PartialEq, Eq)]
-pub struct RequestId(Text);
-
-#[derive(Clone, PartialEq, Eq)]
-enum Text {
-    Made([u8; LENGTH]),
-    /// Visible ASCII, of the right length.
-    Given(HeaderValue),
-}
+pub struct RequestId(HeaderValue);
 
 impl RequestId {
+    /// Returns the id of the request that is being handled; `None` outside of a handler, and in a task that a handler
+    /// has spawned.
+    #[must_use]
+    pub fn current() -> Option<Self> {
+        let look = |current: &Cell<Option<Self>>| {
+            let id = current.take();
+            current.set(id.clone());
+            id
+        };
+        CURRENT.try_with(look).ok()?
+    }
+
     /// Returns the id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        // Neither fails, since both are ASCII.
-        match &self.0 {
-            Text::Made(digits) => str::from_utf8(digits).unwrap_or_default(),
-            Text::Given(value) => value.to_str().unwrap_or_default(),
-        }
+        // Does not fail, since it is ASCII.
+        self.0.to_str().unwrap_or_default()
     }
 
     /// Takes the id that a client has sent, if it may be written to logs and headers as it is.
     pub(crate) fn given(value: &HeaderValue) -> Option<Self> {
         let bytes = value.as_bytes();
         let is_sane = (1..=LONGEST).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic);
-        is_sane.then(|| Self(Text::Given(value.clone())))
+        is_sane.then(|| Self(value.clone()))
     }
 
     pub(crate) fn make() -> Self {
         // At the end of a thread, when there is no sequence any more, each id begins one.
         let made = SEQUENCE.try_with(|sequence| {
-            let mut ids = sequence.get().unwrap_or_else(Sequence::begin);
+            let mut ids = sequence.take().unwrap_or_else(Sequence::begin);
             let id = ids.next();
             sequence.set(Some(ids).filter(|ids| ids.count > 0));
             id
         });
-        Self(Text::Made(made.unwrap_or_else(|_| Sequence::begin().next())))
+        let made = made.unwrap_or_else(|_| Sequence::begin().next());
+        // Cannot fail: digits are valid in a header.
+        Self(HeaderValue::from_maybe_shared(made).unwrap_or(NONE.0))
     }
 
     pub(crate) fn to_header(&self) -> HeaderValue {
-        match &self.0 {
-            // Cannot fail: digits are valid in a header.
-            Text::Made(digits) => HeaderValue::from_bytes(digits).unwrap_or(HeaderValue::from_static("")),
-            Text::Given(value) => value.clone(),
+        self.0.clone()
+    }
+
+    /// Calls `work`, which must not panic, as a part of the request of this id.
+    pub(crate) fn lend<T>(&mut self, work: impl FnOnce() -> T) -> T {
+        // It is lent, since a clone for each poll costs more than the rest of this.
+        let lent = CURRENT.try_with(|current| current.replace(Some(std::mem::replace(self, NONE))));
+        let result = work();
+        if let Ok(outer) = lent
+            && let Ok(Some(id)) = CURRENT.try_with(|current| current.replace(outer))
+        {
+            *self = id;
         }
+        result
     }
 }
 
@@ -93,34 +111,46 @@ impl fmt::Debug for RequestId {
     }
 }
 
+/// What is there while an id is lent.
+const NONE: RequestId = RequestId(HeaderValue::from_static(""));
+
 thread_local! {
+    static CURRENT: Cell<Option<RequestId>> = const { Cell::new(None) };
     static SEQUENCE: Cell<Option<Sequence>> = const { Cell::new(None) };
 }
 
 /// The ids that a thread makes, so that threads share nothing: a random start, and a count.
-#[derive(Clone, Copy)]
 struct Sequence {
     start: [u8; 16],
     /// Zero again when it has run out.
     count: u32,
+    /// Where the next ids are written: many share one allocation.
+    room: BytesMut,
 }
 
 impl Sequence {
+    /// How many ids share an allocation.
+    const SHARED: usize = 64;
+
     fn begin() -> Self {
         // Seeded by the operating system, and another one each time.
         let random = RandomState::new().hash_one(());
         let mut start = [0; 16];
         write_hex(random, &mut start);
-        Self { start, count: 0 }
+        Self { start, count: 0, room: BytesMut::new() }
     }
 
-    fn next(&mut self) -> [u8; LENGTH] {
+    fn next(&mut self) -> Bytes {
         let mut id = [0; LENGTH];
         let (start, count) = id.split_at_mut(16);
         start.copy_from_slice(&self.start);
         write_hex(self.count.into(), count);
         self.count = self.count.wrapping_add(1);
-        id
+        if self.room.capacity() < LENGTH {
+            self.room = BytesMut::with_capacity(LENGTH * Self::SHARED);
+        }
+        self.room.extend_from_slice(&id);
+        self.room.split().freeze()
     }
 }
 

@@ -33,10 +33,11 @@ pub(crate) enum Named {
 
 impl Named {
     pub(crate) fn find(extensions: &Extensions) -> Option<Self> {
-        let said = extensions.get::<Route>().map(|route| Self::Said(*route));
         #[cfg(feature = "axum")]
-        let said = said.or_else(|| extensions.get::<MatchedPath>().cloned().map(Self::Matched));
-        said
+        if let Some(path) = extensions.get::<MatchedPath>() {
+            return Some(Self::Matched(path.clone()));
+        }
+        extensions.get::<Route>().map(|route| Self::Said(*route))
     }
 
     pub(crate) fn as_str(&self) -> &str {

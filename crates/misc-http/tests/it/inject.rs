@@ -1,9 +1,10 @@
 //! What handlers of axum get from the app.
 
-use misc_core::{App, BoxError, resource};
+use misc_core::{App, BoxError, Meter, resource};
 use misc_http::{
-    Connection, Inject, Server,
+    Connection, Inject, RequestId, Server,
     axum::{Router, body::Body, routing::get},
+    layers,
 };
 use misc_test::TestApp;
 use tower::ServiceExt as _;
@@ -17,6 +18,7 @@ fn size() -> Router {
     Router::new()
         .route("/size", get(async |Inject(Pool(size)): Inject<Pool>| size.to_string()))
         .route("/peer", get(async |connection: Connection| connection.peer().to_string()))
+        .route("/id", get(async |id: RequestId| id.to_string()))
 }
 
 #[tokio::test]
@@ -73,8 +75,19 @@ async fn a_handler_gets_its_connection() {
 }
 
 #[tokio::test]
-async fn without_a_server_there_is_neither() {
-    for path in ["/size", "/peer"] {
+async fn a_handler_gets_the_id_of_its_request() {
+    let routes = size().layer(layers::standard(&Meter::default()));
+    let app = TestApp::service(Server::new("127.0.0.1:0", routes)).await;
+    let mut client = Client::connect_to(&app, app.address("service").await).await;
+    let answer = client.get("/id").await;
+    assert_eq!((Some(answer.text()), answer.text().len()), (answer.header("x-request-id"), 24));
+    drop(client);
+    app.stop().await.assert_clean().await;
+}
+
+#[tokio::test]
+async fn without_a_server_or_a_layer_there_is_none() {
+    for path in ["/size", "/peer", "/id"] {
         let request = http::Request::get(path).body(Body::empty()).expect("a request");
         let response = size().oneshot(request).await.expect("an answer");
         assert_eq!(response.status(), 500, "{path}");

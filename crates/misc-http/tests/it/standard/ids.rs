@@ -2,8 +2,8 @@
 
 use std::{collections::HashSet, thread};
 
-use http::{HeaderValue, Response};
-use misc_http::RequestId;
+use http::{HeaderMap, HeaderValue, Response};
+use misc_http::{RequestId, trace::inject};
 
 use super::{ask, get, header, plain};
 
@@ -13,10 +13,8 @@ async fn exchange(id: Option<HeaderValue>) -> (String, String) {
     if let Some(id) = id {
         request.headers_mut().insert("x-request-id", id);
     }
-    let response = ask(plain(), request, async |request| {
-        Response::new(request.extensions().get::<RequestId>().expect("an id").to_string())
-    })
-    .await;
+    let response =
+        ask(plain(), request, async |_| Response::new(RequestId::current().expect("an id").to_string())).await;
     let returned = header(&response, "x-request-id").to_owned();
     (super::text(response).await, returned)
 }
@@ -59,6 +57,34 @@ async fn the_id_that_a_handler_sets_does_not_hide_that_of_the_request() {
     .await;
     assert_eq!(response.headers().get_all("x-request-id").iter().count(), 1);
     assert_eq!(header(&response, "x-request-id").len(), 24);
+}
+
+#[tokio::test]
+async fn an_id_is_sent_on() {
+    let mut request = get("/");
+    request.headers_mut().insert("x-request-id", HeaderValue::from_static("abc"));
+    let mut sent = HeaderMap::new();
+    ask(plain(), request, async |_| {
+        inject(&mut sent);
+        Response::new(String::new())
+    })
+    .await;
+    assert_eq!(sent["x-request-id"], "abc");
+}
+
+#[tokio::test]
+async fn a_request_within_a_request_has_an_id_of_its_own() {
+    let inner = async |_| Response::new(RequestId::current().expect("an id").to_string());
+    let response = ask(plain(), get("/"), async |_| {
+        let before = RequestId::current();
+        let response = ask(plain(), get("/"), inner).await;
+        assert_eq!(RequestId::current(), before);
+        assert_ne!(super::text(response).await, before.expect("an id").as_str());
+        Response::new(String::new())
+    })
+    .await;
+    assert_eq!(response.status(), 200);
+    assert_eq!(RequestId::current(), None);
 }
 
 #[test]

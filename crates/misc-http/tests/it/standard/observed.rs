@@ -200,11 +200,21 @@ async fn the_access_log_has_a_line_for_each_request() {
     .await;
     let id = header(&response, "x-request-id");
     logs.assert_logged(&format!(
-        "INFO misc_http::access{{request}}: request served http.request.method=GET http.route=/users/{{id}} \
+        "INFO misc_http::access: request served http.request.method=GET http.route=/users/{{id}} \
          url.path=/users/7 http.response.status_code=404 http.response.body.size=6 duration_ms=1.5 request_id={id}"
     ));
     logs.assert_not_logged("secret");
     assert_eq!(logs.lines().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_line_of_the_access_log_names_the_trace() {
+    let logs = Logs::capture();
+    let mut request = get("/users/7");
+    let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    request.headers_mut().insert("traceparent", parent.parse().expect("valid"));
+    ask(plain().access_log(true), request, not_found).await;
+    logs.assert_logged("trace_id=4bf92f3577b34da6a3ce929d0e0e4736");
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,7 +13,7 @@ use super::{ask, get, plain};
 
 const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
-/// What a handler would send on, given headers of its request.
+/// What a handler would send on besides the request's id, given headers of its request.
 async fn sent_on(headers: &[(&'static str, &str)]) -> HeaderMap {
     let mut request = get("/");
     for (name, value) in headers {
@@ -26,6 +26,7 @@ async fn sent_on(headers: &[(&'static str, &str)]) -> HeaderMap {
         Response::new(String::new())
     })
     .await;
+    assert!(sent.remove("x-request-id").is_some(), "{sent:?}");
     sent
 }
 
