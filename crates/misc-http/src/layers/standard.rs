@@ -35,7 +35,7 @@ use super::{body::ResponseBody, exchange::Exchange, future::ResponseFuture, metr
 /// ```
 #[must_use = "a layer does nothing until it is put around a service"]
 pub fn standard(meter: &Meter) -> Standard {
-    let options = Options { timeout: None, span: true, access_log: false };
+    let options = Options { timeout: None, trusts: true, span: true, access_log: false };
     Standard { instruments: Arc::new(Instruments::new(meter)), options }
 }
 
@@ -72,6 +72,7 @@ pub struct Standard {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Options {
     pub(crate) timeout: Option<Duration>,
+    pub(crate) trusts: bool,
     pub(crate) span: bool,
     pub(crate) access_log: bool,
 }
@@ -81,6 +82,16 @@ impl Standard {
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.options.timeout = Some(timeout);
+        self
+    }
+
+    /// Sets whether it counts what clients say of request ids, traces and deadlines (yes).
+    ///
+    /// Turn it off where strangers call without a proxy in between: else they choose which traces are recorded, and may
+    /// give their requests ids that others have.
+    #[must_use]
+    pub fn trust_clients(mut self, trust: bool) -> Self {
+        self.options.trusts = trust;
         self
     }
 

@@ -58,6 +58,25 @@ async fn an_invalid_trace_is_ignored_with_its_state() {
     assert!(sent_on(&twice).await.is_empty(), "nobody knows which of two is right");
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_strangers_say_does_not_count_where_it_shall_not() {
+    let mut request = get("/");
+    let headers = request.headers_mut();
+    headers.insert("traceparent", PARENT.parse().expect("valid"));
+    headers.insert("x-request-id", "mine".parse().expect("valid"));
+    headers.insert("x-envoy-expected-rq-timeout-ms", "1".parse().expect("valid"));
+    let mut sent = HeaderMap::new();
+    let response = ask(plain().trust_clients(false), request, async |_| {
+        sleep(Duration::from_secs(1)).await;
+        inject(&mut sent);
+        Response::new(String::new())
+    })
+    .await;
+    assert_eq!(response.status(), 200);
+    assert_ne!(response.headers()["x-request-id"], "mine");
+    assert_eq!(sent.keys().collect::<Vec<_>>(), ["x-request-id"]);
+}
+
 #[tokio::test]
 async fn a_trace_that_goes_out_replaces_what_was_there() {
     let mut headers = HeaderMap::new();
