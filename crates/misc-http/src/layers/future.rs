@@ -7,11 +7,12 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Response, StatusCode, header::CONTENT_LENGTH};
+use http::{HeaderMap, Request, Response, StatusCode, header::CONTENT_LENGTH};
 use http_body::Body;
 use misc_core::BoxError;
 use pin_project_lite::pin_project;
 use tokio::time::{Sleep, sleep_until};
+use tower_service::Service;
 
 use super::{
     body::ResponseBody,
@@ -54,11 +55,15 @@ pin_project! {
 
 impl<F> ResponseFuture<F> {
     /// Calls the handler, as a part of the exchange.
-    pub(super) fn begin(mut exchange: Box<Exchange>, call: impl FnOnce() -> F) -> Self {
-        // What is called has the request, which is copied less often when it is handed on by reference.
-        let (mut call, mut handler) = (Some(call), None);
+    pub(super) fn begin<S, B>(mut exchange: Box<Exchange>, service: &mut S, request: Request<B>) -> Self
+    where
+        S: Service<Request<B>, Future = F>,
+    {
+        // Handed on by reference: a request is too large to be moved through so many hands.
+        let (mut request, mut handler) = (Some(request), None);
+        let call = || handler = request.take().map(|request| service.call(request));
         // A panic is told now, and answered for when the answer is asked for.
-        drop(exchange.within(|| handler = call.take().map(|call| call())));
+        drop(exchange.within(call));
         Self { handler, timer: None, exchange: Some(exchange) }
     }
 }

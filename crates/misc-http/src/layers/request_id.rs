@@ -73,7 +73,7 @@ impl RequestId {
         let made = SEQUENCE.try_with(|sequence| {
             let mut ids = sequence.take().unwrap_or_else(Sequence::begin);
             let id = ids.next();
-            sequence.set(Some(ids).filter(|ids| ids.count > 0));
+            sequence.set(Some(ids).filter(|ids| !ids.is_over));
             id
         });
         let made = made.unwrap_or_else(|_| Sequence::begin().next());
@@ -121,10 +121,10 @@ thread_local! {
 
 /// The ids that a thread makes, so that threads share nothing: a random start, and a count.
 struct Sequence {
-    start: [u8; 16],
-    /// Zero again when it has run out.
-    count: u32,
-    /// Where the next ids are written: many share one allocation.
+    next: [u8; LENGTH],
+    /// There is no next one, since the count has run out.
+    is_over: bool,
+    /// Where ids are written: many share one allocation.
     room: BytesMut,
 }
 
@@ -135,32 +135,37 @@ impl Sequence {
     fn begin() -> Self {
         // Seeded by the operating system, and another one each time.
         let random = RandomState::new().hash_one(());
-        let mut start = [0; 16];
-        write_hex(random, &mut start);
-        Self { start, count: 0, room: BytesMut::new() }
+        let mut next = [b'0'; LENGTH];
+        for (at, digit) in next[..16].iter_mut().enumerate() {
+            *digit = char::from_digit((random >> (4 * at)) as u32 & 0xf, 16).map_or(b'0', |digit| digit as u8);
+        }
+        Self { next, is_over: false, room: BytesMut::new() }
     }
 
     fn next(&mut self) -> Bytes {
-        let mut id = [0; LENGTH];
-        let (start, count) = id.split_at_mut(16);
-        start.copy_from_slice(&self.start);
-        write_hex(self.count.into(), count);
-        self.count = self.count.wrapping_add(1);
         if self.room.capacity() < LENGTH {
             self.room = BytesMut::with_capacity(LENGTH * Self::SHARED);
         }
-        self.room.extend_from_slice(&id);
+        self.room.extend_from_slice(&self.next);
+        self.is_over = !increment(&mut self.next[16..]);
         self.room.split().freeze()
     }
 }
 
-/// Writes the last digits of a number, as many as there is room for.
-fn write_hex(mut number: u64, digits: &mut [u8]) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+/// Adds one to a number in hexadecimal digits; returns whether there was room for it.
+fn increment(digits: &mut [u8]) -> bool {
     for digit in digits.iter_mut().rev() {
-        *digit = DIGITS[usize::from(number.to_le_bytes()[0] & 0xf)];
-        number >>= 4;
+        match digit {
+            b'9' => *digit = b'a',
+            b'f' => {
+                *digit = b'0';
+                continue;
+            }
+            _ => *digit += 1,
+        }
+        return true;
     }
+    false
 }
 
 #[cfg(test)]
@@ -168,9 +173,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn numbers_are_counted_in_hexadecimal() {
+        let mut digits = *b"000";
+        for number in 1..0x1000 {
+            assert!(increment(&mut digits));
+            assert_eq!(str::from_utf8(&digits), Ok(&*format!("{number:03x}")));
+        }
+        assert!(!increment(&mut digits));
+    }
+
+    #[test]
     fn a_sequence_that_has_run_out_is_followed_by_another() {
         let mut sequence = Sequence::begin();
-        sequence.count = u32::MAX;
+        sequence.next[16..].fill(b'f');
         SEQUENCE.set(Some(sequence));
         let (last, first) = (RequestId::make(), RequestId::make());
         assert!(last.as_str().ends_with("ffffffff"), "{last}");

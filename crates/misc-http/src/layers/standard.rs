@@ -145,7 +145,7 @@ where
 
     fn call(&mut self, mut request: Request<ReqB>) -> Self::Future {
         let exchange = Exchange::begin(&self.standard.instruments, self.standard.options, &mut request);
-        ResponseFuture::begin(exchange, || self.inner.call(request))
+        ResponseFuture::begin(exchange, &mut self.inner, request)
     }
 }
 
