@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// How long the thread lets lines gather, so that a busy program does not wake it for each.
-const GATHER: Duration = Duration::from_millis(1);
+const GATHER: Duration = Duration::from_millis(5);
 /// How long it waits before it tries an output again that would have blocked.
 const RETRY: Duration = Duration::from_millis(10);
 /// How long a panic waits until its line is written: it may be the last one.
