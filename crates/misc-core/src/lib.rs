@@ -9,6 +9,7 @@ mod error;
 mod exit;
 mod graph;
 mod handle;
+mod ledger;
 mod lifecycle;
 mod listener;
 mod meter;
@@ -43,6 +44,7 @@ pub use self::{
     error::{BoxError, CommandError, Failure},
     exit::Exit,
     handle::{Handle, Started, Stopped},
+    ledger::Ledger,
     lifecycle::{Lifecycle, Phase, Transition},
     listener::{Handshake, Incoming, Listener, Stream},
     meter::{Counter, Gauge, Histogram, Meter, Tracked},

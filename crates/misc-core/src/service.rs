@@ -116,6 +116,14 @@ pub struct Plan {
     pub(crate) problems: Vec<String>,
 }
 
+impl Plan {
+    /// Refuses the app before anything starts, with a problem that says what to do about it.
+    #[doc(hidden)]
+    pub fn problem(&mut self, problem: impl Into<String>) {
+        self.problems.push(problem.into());
+    }
+}
+
 impl fmt::Debug for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Plan").field("after", &self.after).field("background", &self.background).finish_non_exhaustive()

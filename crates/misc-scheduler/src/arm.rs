@@ -1,0 +1,336 @@
+//! The armed trigger: what is due, and what comes after.
+
+use std::{collections::VecDeque, fmt, sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+
+use crate::{
+    calendar::Calendar,
+    clock::Now,
+    instant,
+    policy::{Misfire, Policy},
+    trigger::{On, Schedule},
+};
+
+/// How late a firing may be and still be in time.
+const IN_TIME: Duration = Duration::from_secs(1);
+/// How many missed firings are made up for, or even counted one by one.
+const MISSED: usize = 1_000;
+/// A clock that is set back by more than that, in microseconds, was wrong: what it has fired since does not count.
+const CORRECTION: i64 = 3 * 3600 * 1_000_000;
+/// What stands for "never" where the clock cannot add a duration.
+const NEVER: Duration = Duration::from_secs(60 * 60 * 24 * 365 * 30);
+
+/// Where a trigger takes its times from.
+pub(crate) enum Source {
+    Every {
+        period: Duration,
+        first: Duration,
+        pace: Pace,
+    },
+    Calendar(Arc<dyn Calendar>),
+    /// Multiples of a period since the first time of a calendar.
+    Anchored {
+        first: Arc<dyn Calendar>,
+        period: i64,
+    },
+    At(i64),
+    Once,
+    After {
+        parents: Box<[Parent]>,
+        on: On,
+    },
+    Manual,
+    /// Taken out while it is asked.
+    Own(Option<Box<dyn Schedule>>),
+}
+
+/// What a period counts from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// From start to start.
+    Rate,
+    /// From end to start.
+    Delay,
+}
+
+/// A task that another one waits for.
+#[derive(Debug)]
+pub(crate) struct Parent {
+    pub(crate) name: Arc<str>,
+    /// Whether it has ended, as it should, since the last firing.
+    pub(crate) ended: bool,
+}
+
+/// What bounds the firings of a trigger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Bounds {
+    pub(crate) jitter: Duration,
+    pub(crate) until: Option<i64>,
+    pub(crate) left: Option<u64>,
+}
+
+impl Bounds {
+    pub(crate) const NONE: Self = Self { jitter: Duration::ZERO, until: None, left: None };
+}
+
+/// A moment on one of the two clocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Due {
+    Mono(Instant),
+    Wall(i64),
+}
+
+impl Due {
+    fn after(self, delay: Duration) -> Self {
+        match self {
+            Self::Mono(at) => Self::Mono(later(at, delay)),
+            Self::Wall(at) => Self::Wall(at.saturating_add(instant::micros(delay))),
+        }
+    }
+
+    pub(crate) fn is_past(self, now: &Now) -> bool {
+        match self {
+            Self::Mono(at) => at <= now.mono,
+            Self::Wall(at) => at <= now.wall,
+        }
+    }
+
+    pub(crate) fn lateness(self, now: &Now) -> Duration {
+        match self {
+            Self::Mono(at) => now.mono.saturating_duration_since(at),
+            Self::Wall(at) => instant::between(at, now.wall),
+        }
+    }
+
+    pub(crate) fn wall(self, now: &Now) -> i64 {
+        match self {
+            Self::Mono(at) => now.wall_at(at),
+            Self::Wall(at) => at,
+        }
+    }
+}
+
+/// One trigger of a task, on its way to its next firing.
+pub(crate) struct Arm {
+    pub(crate) source: Source,
+    bounds: Option<Box<Bounds>>,
+    /// When it fires next, without jitter.
+    due: Option<Due>,
+    delay: Duration,
+    /// The entry in the queue that counts; older ones are stale.
+    pub(crate) ticket: u64,
+    /// Whether a schedule of the user's own is only asked again then.
+    pub(crate) skips: bool,
+}
+
+/// A firing that shall run.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Fired {
+    /// When it was planned.
+    pub(crate) due: Due,
+    /// How much later it was to begin, by jitter.
+    pub(crate) delay: Duration,
+}
+
+impl Fired {
+    /// Returns when it was to begin.
+    pub(crate) fn at(&self) -> Due {
+        self.due.after(self.delay)
+    }
+}
+
+impl Arm {
+    pub(crate) fn new(source: Source, bounds: Bounds) -> Self {
+        let bounds = (bounds != Bounds::NONE).then(|| Box::new(bounds));
+        Self { source, bounds, due: None, delay: Duration::ZERO, ticket: 0, skips: false }
+    }
+
+    /// Returns when it fires next, jitter included.
+    pub(crate) fn at(&self) -> Option<Due> {
+        self.due.map(|due| due.after(self.delay))
+    }
+
+    /// Begins: from the last firing of a former life, if that is known, else from now.
+    pub(crate) fn begin(&mut self, now: &Now, last: Option<i64>) {
+        let due = match &self.source {
+            Source::Every { first, .. } => Some(Due::Mono(later(now.mono, *first))),
+            Source::Calendar(calendar) => calendar.next(last.unwrap_or(now.wall)).map(Due::Wall),
+            Source::Anchored { first, period } => match last {
+                Some(last) => Some(Due::Wall(last.saturating_add(*period))),
+                None => first.next(now.wall).map(Due::Wall),
+            },
+            Source::At(at) => {
+                let from = last.unwrap_or(now.wall.saturating_sub(instant::micros(IN_TIME)));
+                (*at > from).then_some(Due::Wall(*at))
+            }
+            Source::Once => Some(Due::Mono(now.mono)),
+            Source::After { .. } | Source::Manual | Source::Own(_) => None,
+        };
+        self.plan(due, now);
+    }
+
+    /// Sets when it fires next, within its bounds.
+    pub(crate) fn plan(&mut self, due: Option<Due>, now: &Now) {
+        let Some(bounds) = &self.bounds else {
+            (self.due, self.delay) = (due, Duration::ZERO);
+            return;
+        };
+        let is_over = |due: &Due| bounds.until.is_some_and(|until| due.wall(now) > until);
+        self.due = due.filter(|due| bounds.left != Some(0) && !is_over(due));
+        self.delay = bounds.jitter.mul_f64(if bounds.jitter.is_zero() { 0.0 } else { fastrand::f64() });
+    }
+
+    pub(crate) fn disarm(&mut self) {
+        self.due = None;
+    }
+
+    /// Plans what counts from the end of a run.
+    pub(crate) fn run_ended(&mut self, now: &Now) -> bool {
+        let Source::Every { period, pace: Pace::Delay, .. } = self.source else {
+            return false;
+        };
+        let is_free = self.due.is_none();
+        if is_free {
+            self.plan(Some(Due::Mono(later(now.mono, period))), now);
+        }
+        is_free
+    }
+
+    /// Counts a firing against the limit.
+    pub(crate) fn spend(&mut self, firings: usize) {
+        if let Some(left) = self.bounds.as_mut().and_then(|bounds| bounds.left.as_mut()) {
+            *left = left.saturating_sub(u64::try_from(firings).unwrap_or(u64::MAX));
+        }
+    }
+
+    fn left(&self) -> usize {
+        let left = self.bounds.as_ref().and_then(|bounds| bounds.left);
+        left.map_or(usize::MAX, |left| usize::try_from(left).unwrap_or(usize::MAX))
+    }
+
+    /// Tells whether it may fire now, of those that others tell to.
+    pub(crate) fn may_fire(&self, now: &Now) -> bool {
+        let until = self.bounds.as_ref().and_then(|bounds| bounds.until);
+        self.left() > 0 && until.is_none_or(|until| now.wall <= until)
+    }
+
+    /// Takes what is due, adds to `fired` what shall run of it, plans what comes next; returns how many were missed.
+    pub(crate) fn harvest(&mut self, now: &Now, policy: &Policy, fired: &mut Vec<Fired>) -> u64 {
+        let mut missed = Missed::default();
+        let mut in_time = 0;
+        let from = fired.len();
+        while let Some(due) = self.due.filter(|due| due.after(self.delay).is_past(now)) {
+            let one = Fired { due, delay: self.delay };
+            if one.at().lateness(now) <= IN_TIME {
+                fired.push(one);
+                in_time += 1;
+            } else {
+                missed.add(one);
+            }
+            let (next, skipped) = self.following(due, now, missed.listed.len());
+            missed.count += skipped;
+            self.plan(next, now);
+        }
+        let count = missed.count;
+        if count > 0 {
+            missed.make_up(now, policy, in_time > 0, fired, from);
+        }
+        fired.truncate(from.saturating_add(self.left()));
+        self.spend(fired.len() - from);
+        if self.left() == 0 {
+            self.due = None;
+        }
+        count
+    }
+
+    /// Returns what comes after a firing, and how many were passed over since they are too many.
+    fn following(&self, due: Due, now: &Now, missed: usize) -> (Option<Due>, u64) {
+        match (&self.source, due) {
+            (Source::Every { period, pace: Pace::Rate, .. }, Due::Mono(at)) => {
+                let behind = now.mono.saturating_duration_since(at).as_nanos() / period.as_nanos().max(1);
+                let skipped = u32::try_from(behind.saturating_sub(MISSED as u128)).unwrap_or(u32::MAX);
+                (Some(Due::Mono(later(later(at, period.saturating_mul(skipped)), *period))), skipped.into())
+            }
+            (Source::Calendar(calendar), Due::Wall(at)) => {
+                let recently = now.wall.saturating_sub(instant::micros(IN_TIME));
+                let from = if missed >= MISSED { at.max(recently) } else { at };
+                (calendar.next(from).map(Due::Wall), 0)
+            }
+            (Source::Anchored { period, .. }, Due::Wall(at)) => {
+                let behind = now.wall.saturating_sub(at) / period;
+                let skipped = behind.saturating_sub(MISSED as i64).max(0);
+                let next = at.saturating_add(period.saturating_mul(skipped + 1));
+                (Some(Due::Wall(next)), skipped.unsigned_abs())
+            }
+            _ => (None, 0),
+        }
+    }
+
+    /// Follows the wall clock, which was set back; returns whether it fires at another time now.
+    ///
+    /// Fixed times of day that have passed are not repeated, unless the clock was plainly wrong.
+    pub(crate) fn set_back(&mut self, now: &Now, step: i64) -> bool {
+        let due = match (&self.source, self.due) {
+            (Source::Calendar(calendar), Some(Due::Wall(_))) if !calendar.is_fixed() || step < -CORRECTION => {
+                calendar.next(now.wall)
+            }
+            (Source::Anchored { period, .. }, Some(Due::Wall(at))) => {
+                let early = at.saturating_sub(now.wall).saturating_sub(1).max(0) / period;
+                Some(at - early * period)
+            }
+            _ => return false,
+        };
+        self.plan(due.map(Due::Wall), now);
+        true
+    }
+
+    /// Returns what is more than a moment overdue.
+    pub(crate) fn overdue(&self, now: &Now, grace: Duration) -> Option<Duration> {
+        let late = self.at()?.lateness(now);
+        let period = if let Source::Every { period, .. } = self.source { period } else { Duration::ZERO };
+        (late > grace.max(period).max(10 * IN_TIME)).then_some(late)
+    }
+
+    /// Tells whether replicas agree on when it fires, so that a ledger can choose among them.
+    pub(crate) fn is_shared(&self) -> bool {
+        matches!(self.source, Source::Calendar(_) | Source::Anchored { .. } | Source::At(_))
+    }
+}
+
+impl fmt::Debug for Arm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Arm").field("due", &self.due).finish_non_exhaustive()
+    }
+}
+
+#[derive(Default)]
+struct Missed {
+    count: u64,
+    listed: VecDeque<Fired>,
+}
+
+impl Missed {
+    fn add(&mut self, fired: Fired) {
+        self.count += 1;
+        if self.listed.len() < MISSED {
+            self.listed.push_back(fired);
+        }
+    }
+
+    fn make_up(mut self, now: &Now, policy: &Policy, is_made_up: bool, fired: &mut Vec<Fired>, at: usize) {
+        let grace = policy.grace.unwrap_or(Duration::MAX);
+        self.listed.retain(|missed| missed.at().lateness(now) <= grace);
+        let runs = match policy.misfire {
+            Misfire::Skip => 0,
+            Misfire::Once => usize::from(!is_made_up),
+            Misfire::All => MISSED,
+        };
+        let from = self.listed.len().saturating_sub(runs);
+        fired.splice(at..at, self.listed.drain(from..));
+    }
+}
+
+pub(crate) fn later(moment: Instant, time: Duration) -> Instant {
+    moment.checked_add(time).unwrap_or_else(|| moment + NEVER)
+}

@@ -1,0 +1,111 @@
+//! What is due when: two heaps, one for each clock.
+
+use std::{
+    cmp::{Ordering, Reverse},
+    collections::BinaryHeap,
+};
+
+use tokio::time::Instant;
+
+use crate::{arm::Due, clock::Now, instant};
+
+/// Names one arm of one task; stale once the arm has a later ticket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Key {
+    pub(super) ticket: u64,
+    pub(super) id: usize,
+    pub(super) arm: usize,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Item<T> {
+    at: T,
+    ticket: u64,
+    id: u32,
+    arm: u32,
+}
+
+impl<T: Ord> Ord for Item<T> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.at.cmp(&other.at).then(self.ticket.cmp(&other.ticket))
+    }
+}
+
+impl<T: Ord> PartialOrd for Item<T> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<T> Item<T> {
+    fn new(at: T, key: Key) -> Self {
+        let small = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        Self { at, ticket: key.ticket, id: small(key.id), arm: small(key.arm) }
+    }
+
+    fn key(&self) -> Key {
+        Key { ticket: self.ticket, id: self.id as usize, arm: self.arm as usize }
+    }
+}
+
+/// What is due, the soonest first. What is stale is dropped when it comes up.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    mono: BinaryHeap<Reverse<Item<Instant>>>,
+    wall: BinaryHeap<Reverse<Item<i64>>>,
+}
+
+impl Queue {
+    pub(super) fn push(&mut self, due: Due, key: Key) {
+        match due {
+            Due::Mono(at) => self.mono.push(Reverse(Item::new(at, key))),
+            Due::Wall(at) => self.wall.push(Reverse(Item::new(at, key))),
+        }
+    }
+
+    /// Takes the next one that is due.
+    pub(super) fn pop_due(&mut self, now: &Now) -> Option<Key> {
+        if self.mono.peek().is_some_and(|Reverse(item)| item.at <= now.mono) {
+            return self.mono.pop().map(|Reverse(item)| item.key());
+        }
+        if self.wall.peek().is_some_and(|Reverse(item)| item.at <= now.wall) {
+            return self.wall.pop().map(|Reverse(item)| item.key());
+        }
+        None
+    }
+
+    /// Drops what is stale at the front, so that nobody wakes up for it.
+    pub(super) fn trim(&mut self, is_current: impl Fn(&Key) -> bool) {
+        while self.mono.peek().is_some_and(|Reverse(item)| !is_current(&item.key())) {
+            self.mono.pop();
+        }
+        while self.wall.peek().is_some_and(|Reverse(item)| !is_current(&item.key())) {
+            self.wall.pop();
+        }
+    }
+
+    /// Returns when the next one is due, as far as is known now.
+    pub(super) fn earliest(&self, now: &Now) -> Option<Instant> {
+        let mono = self.mono.peek().map(|Reverse(item)| item.at);
+        let wall =
+            self.wall.peek().map(|Reverse(item)| crate::arm::later(now.mono, instant::between(now.wall, item.at)));
+        mono.into_iter().chain(wall).min()
+    }
+
+    pub(super) fn has_wall(&self) -> bool {
+        !self.wall.is_empty()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.mono.len() + self.wall.len()
+    }
+
+    pub(super) fn retain(&mut self, is_current: impl Fn(&Key) -> bool) {
+        self.mono.retain(|Reverse(item)| is_current(&item.key()));
+        self.wall.retain(|Reverse(item)| is_current(&item.key()));
+    }
+
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+}

@@ -1,0 +1,306 @@
+//! The loop of the service: what it does whenever it wakes up.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
+
+use misc_core::{BoxError, Context};
+use tokio::time::Instant;
+use tracing::{error, info};
+
+use super::{Effects, Ended, Phase, Session, Shared, State, is_current, lock};
+use crate::{
+    arm::{Due, Source, later},
+    clock::{LOOK_AGAIN, Now, WallClock},
+    instant,
+    ledger::Claims,
+    policy::OnStop,
+    status::Outcome,
+    task::Def,
+    trigger::{Fire, Firing, Schedule},
+};
+
+/// How many firings are taken at once, before others get the lock and the thread.
+const BATCH: usize = 256;
+
+/// What the loop does next.
+#[derive(Debug)]
+pub(crate) enum Turn {
+    /// Says that the service is ready.
+    Ready,
+    /// Turns again, after the others on this thread.
+    Again,
+    /// Sleeps until then, or until it is woken.
+    Sleep(Option<Instant>),
+    /// Ends the service.
+    End(Verdict),
+}
+
+/// Why the service ends.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    /// Its work is done.
+    Stop,
+    Failed(TaskFailed),
+}
+
+/// The failure of a task that is its service's failure.
+#[derive(Debug, thiserror::Error)]
+#[error("task `{name}` {how}")]
+pub(crate) struct TaskFailed {
+    name: Arc<str>,
+    how: Outcome,
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
+}
+
+impl Verdict {
+    pub(super) fn failed(def: &Def, ended: &Ended) -> Self {
+        let how = ended.outcome.unwrap_or(Outcome::Cancelled);
+        Self::Failed(TaskFailed { name: Arc::clone(&def.name), how, source: ended.error.clone() })
+    }
+
+    pub(crate) fn into_result(self) -> Result<(), BoxError> {
+        match self {
+            Self::Stop => Ok(()),
+            Self::Failed(failed) => Err(failed.into()),
+        }
+    }
+}
+
+impl Shared {
+    /// Takes the service's context; what is dropped gives it back.
+    pub(crate) fn open(self: &Arc<Self>, ctx: &Context) -> Session {
+        let mut state = lock(&self.state);
+        state.clock = WallClock::new(state.clock_setting);
+        state.ctx = Some(ctx.clone());
+        Session(Arc::downgrade(self))
+    }
+
+    /// Lists the tasks whose firings the ledger keeps.
+    pub(crate) fn durable(&self) -> Vec<(usize, Arc<Def>)> {
+        let state = lock(&self.state);
+        let durable =
+            |entry: &super::Entry| !entry.def.policy.local && entry.arms.iter().any(crate::arm::Arm::is_shared);
+        state.tasks.iter().filter(|(_, entry)| durable(entry)).map(|(id, entry)| (id, Arc::clone(&entry.def))).collect()
+    }
+
+    pub(crate) fn recalled(&self, id: usize, last: i64) {
+        if let Some(entry) = lock(&self.state).tasks.get_mut(id) {
+            entry.last = Some(last);
+        }
+    }
+
+    pub(crate) fn wall(&self) -> i64 {
+        lock(&self.state).clock.now().wall
+    }
+
+    /// Begins with the tasks that have to succeed first.
+    pub(crate) fn begin(&self, claims: Option<Arc<Claims>>) {
+        self.with(|state, fx| {
+            let now = state.clock.now();
+            state.claims = claims;
+            state.phase = Phase::Gating;
+            let gating: Vec<_> = state.tasks.iter().filter(|(_, entry)| entry.is_gate()).map(|(id, _)| id).collect();
+            state.gates = gating.len();
+            for id in gating {
+                let flags = &mut state.tasks[id].flags;
+                (flags.gates, flags.finished) = (true, false);
+                state.begin(id, &now, fx);
+            }
+        });
+    }
+
+    /// Does all there is to do now.
+    pub(crate) fn turn(&self) -> Turn {
+        let asking = self.with(|state, _| std::mem::take(&mut state.asking));
+        for (id, arm) in asking {
+            self.ask(id, arm);
+        }
+        self.with(State::turn)
+    }
+
+    /// Asks a schedule of the user's own when it fires next. It is out of the state meanwhile, and may ask for that itself.
+    fn ask(&self, id: usize, at: usize) {
+        let asked = self.with(|state, _| {
+            let now = state.clock.now();
+            let entry = state.tasks.get_mut(id)?;
+            let record = entry.record.as_ref();
+            let firing = Firing {
+                now: instant::to_system_time(now.wall),
+                due: record.and_then(|record| record.last_due).map(instant::to_system_time),
+                outcome: record.and_then(|record| record.last_outcome),
+                count: record.map_or(0, |record| record.fired),
+            };
+            let Source::Own(own) = &mut entry.arms.get_mut(at)?.source else {
+                return None;
+            };
+            Some((Arc::clone(&entry.def), own.take()?, firing))
+        });
+        if let Some((def, mut own, firing)) = asked {
+            let fire = catch_unwind(AssertUnwindSafe(|| own.next(&firing))).unwrap_or_else(|_| {
+                error!(task = %def.name, "the schedule of this task has panicked, and ends");
+                Fire::Stop
+            });
+            self.with(|state, fx| state.answered(id, at, own, fire, fx));
+        }
+    }
+
+    /// Fires no more, and drops what need not be waited for.
+    pub(crate) fn stop(&self) {
+        self.with(|state, fx| {
+            state.phase = Phase::Stopping;
+            state.queue.clear();
+            state.asking.clear();
+            for (_, entry) in &mut state.tasks {
+                entry.drop_waiting(fx);
+                entry.cut(Duration::ZERO, fx);
+            }
+        });
+    }
+
+    /// Drops runs whose time to stop is over; returns when to look again, `None` when no run is left.
+    pub(crate) fn drain(&self, since: Instant) -> Option<Option<Instant>> {
+        let waited = since.elapsed();
+        self.with(|state, fx| {
+            let mut soonest = None;
+            for (_, entry) in &mut state.tasks {
+                if entry.is_idle() {
+                    continue;
+                }
+                entry.cut(waited, fx);
+                if let OnStop::DrainFor(time) = entry.def.policy.on_stop
+                    && waited < time
+                {
+                    let end = later(since, time);
+                    soonest = Some(soonest.map_or(end, |soonest: Instant| soonest.min(end)));
+                }
+            }
+            (state.live > 0).then_some(soonest)
+        })
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if let Some(shared) = self.0.upgrade() {
+            shared.with(|state, fx| {
+                state.phase = Phase::Idle;
+                (state.ctx, state.claims, state.verdict, state.alarm) = (None, None, None, None);
+                state.queue.clear();
+                state.asking.clear();
+                for (_, entry) in &mut state.tasks {
+                    entry.drop_waiting(fx);
+                    entry.arms.iter_mut().for_each(crate::arm::Arm::disarm);
+                    if let Some(record) = &mut entry.record {
+                        record.watchers.clear();
+                    }
+                }
+            });
+        }
+    }
+}
+
+impl State {
+    fn turn(&mut self, fx: &mut Effects) -> Turn {
+        if let Some(verdict) = self.verdict.take() {
+            return Turn::End(verdict);
+        }
+        let now = self.clock.now();
+        self.alarm = Some(now.mono);
+        if let Some(step) = self.clock.step() {
+            self.clock_was_set(step, &now, fx);
+        }
+        if self.phase == Phase::Gating && self.gates == 0 {
+            self.open_all(&now, fx);
+            return Turn::Ready;
+        }
+        for _ in 0..BATCH {
+            let Some(key) = self.queue.pop_due(&now) else {
+                return self.sleep(&now, fx);
+            };
+            if is_current(&self.tasks, &key) {
+                self.fire(key, &now, fx);
+            }
+        }
+        Turn::Again
+    }
+
+    fn sleep(&mut self, now: &Now, fx: &mut Effects) -> Turn {
+        if !self.asking.is_empty() {
+            return Turn::Again;
+        }
+        let tasks = &self.tasks;
+        self.queue.trim(|key| is_current(tasks, key));
+        let mut alarm = self.queue.earliest(now);
+        if now.may_step && self.queue.has_wall() {
+            alarm = alarm.map(|alarm| alarm.min(now.mono + LOOK_AGAIN));
+        }
+        self.alarm = alarm;
+        // Whoever comes while this one is awake is seen by it.
+        fx.wake = false;
+        Turn::Sleep(alarm)
+    }
+
+    fn open_all(&mut self, now: &Now, fx: &mut Effects) {
+        self.phase = Phase::Open;
+        let others: Vec<_> = self.tasks.iter().filter(|(_, entry)| !entry.is_gate()).map(|(id, _)| id).collect();
+        for id in others {
+            self.begin(id, now, fx);
+        }
+    }
+
+    /// Follows the wall clock, which was set. What is due by it now is so anyway.
+    fn clock_was_set(&mut self, step: i64, now: &Now, fx: &mut Effects) {
+        info!(by = step as f64 / 1e6, "the clock was set");
+        if step > 0 {
+            return;
+        }
+        let ids: Vec<_> = self.tasks.iter().map(|(id, _)| id).collect();
+        for id in ids {
+            for at in 0..self.tasks[id].arms.len() {
+                if self.tasks[id].arms[at].set_back(now, step) {
+                    self.push(id, at, now, fx);
+                }
+            }
+        }
+    }
+
+    /// Puts a schedule back, with what it said.
+    fn answered(&mut self, id: usize, at: usize, own: Box<dyn Schedule>, fire: Fire, fx: &mut Effects) {
+        let now = self.clock.now();
+        let Some(entry) = self.tasks.get_mut(id) else {
+            return;
+        };
+        let is_over = entry.flags.finished;
+        let Some(arm) = entry.arms.get_mut(at) else {
+            return;
+        };
+        let Source::Own(place) = &mut arm.source else {
+            return;
+        };
+        *place = Some(own);
+        let due = match fire {
+            Fire::At(time) => Some(Due::Wall(instant::of(time).max(now.wall))),
+            Fire::In(time) | Fire::Skip(time) => Some(Due::Mono(later(now.mono, time))),
+            Fire::Stop => None,
+        };
+        arm.skips = matches!(fire, Fire::Skip(_));
+        arm.plan(due.filter(|_| !is_over), &now);
+        self.push(id, at, &now, fx);
+    }
+}
+
+impl super::Entry {
+    /// Tells whether it has to succeed before the service is ready.
+    fn is_gate(&self) -> bool {
+        !self.def.policy.background && self.arms.iter().any(|arm| matches!(arm.source, Source::Once))
+    }
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session").field("is_open", &(self.0.strong_count() > 0)).finish()
+    }
+}

@@ -1,0 +1,125 @@
+//! The ledger: whose a firing is, and which one was the last.
+
+mod file;
+mod memory;
+
+use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
+
+use misc_core::{BoxError, Context, Ledger};
+use tokio::time::{Instant, sleep};
+use tracing::{error, warn};
+
+pub use self::{file::FileLedger, memory::MemoryLedger};
+use crate::{engine::one_line, instant, policy::WhenAway, task::Def};
+
+/// How long a claim holds: nobody catches up on a firing that is older.
+const CLAIMED: Duration = Duration::from_secs(7 * 24 * 3600);
+/// How long a firing waits for a ledger that is away, unless its task says otherwise.
+const PATIENCE: Duration = Duration::from_secs(60);
+const RETRY: Duration = Duration::from_secs(1);
+
+type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send + 'a>>;
+
+/// The dyn-compatible twin of [`Ledger`].
+pub(crate) trait DynLedger: Send + Sync {
+    fn claim<'a>(&'a self, key: &'a str, until: i64) -> Answer<'a, bool>;
+    fn remember<'a>(&'a self, key: &'a str, value: &'a str) -> Answer<'a, ()>;
+    fn recall<'a>(&'a self, key: &'a str) -> Answer<'a, Option<String>>;
+}
+
+impl<L: Ledger> DynLedger for L {
+    fn claim<'a>(&'a self, key: &'a str, until: i64) -> Answer<'a, bool> {
+        Box::pin(Ledger::claim(self, key, instant::to_system_time(until)))
+    }
+
+    fn remember<'a>(&'a self, key: &'a str, value: &'a str) -> Answer<'a, ()> {
+        Box::pin(Ledger::remember(self, key, value))
+    }
+
+    fn recall<'a>(&'a self, key: &'a str) -> Answer<'a, Option<String>> {
+        Box::pin(Ledger::recall(self, key))
+    }
+}
+
+/// A ledger as one scheduler uses it.
+pub(crate) struct Claims {
+    ledger: Arc<dyn DynLedger>,
+    when_away: WhenAway,
+    scheduler: Arc<str>,
+}
+
+/// What the ledger says of a firing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Claim {
+    /// It is this replica's.
+    Won,
+    /// It is another one's.
+    Elsewhere,
+    /// Nobody can say.
+    Away,
+}
+
+impl Claims {
+    pub(crate) fn new(ledger: Arc<dyn DynLedger>, when_away: WhenAway, scheduler: &str) -> Self {
+        Self { ledger, when_away, scheduler: scheduler.into() }
+    }
+
+    /// Claims a firing, and remembers it as the last one.
+    pub(crate) async fn claim(&self, def: &Def, due: i64, ctx: &Context) -> Claim {
+        let last = self.key(def);
+        let key = format!("{last}@{}", instant::to_text(due));
+        let until = due.saturating_add(instant::micros(CLAIMED));
+        let claim = self.until_answered(def, &key, until, ctx).await;
+        if claim == Claim::Won
+            && let Err(error) = self.ledger.remember(&last, &instant::to_text(due)).await
+        {
+            warn!(task = %def.name, error = one_line(&*error), "the ledger cannot remember this firing");
+        }
+        claim
+    }
+
+    async fn until_answered(&self, def: &Def, key: &str, until: i64, ctx: &Context) -> Claim {
+        let (asked, patience) = (Instant::now(), def.policy.grace.unwrap_or(PATIENCE));
+        loop {
+            let error = match self.ledger.claim(key, until).await {
+                Ok(true) => return Claim::Won,
+                Ok(false) => return Claim::Elsewhere,
+                Err(error) => one_line(&*error),
+            };
+            if self.when_away == WhenAway::Run {
+                warn!(task = %def.name, error, "the ledger is away: running without a claim");
+                return Claim::Won;
+            }
+            let left = patience.saturating_sub(asked.elapsed());
+            if left.is_zero() || ctx.until_stopping(sleep(left.min(RETRY))).await.is_none() {
+                error!(task = %def.name, error, "the ledger is away: this firing is given up");
+                return Claim::Away;
+            }
+        }
+    }
+
+    /// Returns the last firing; if there was none, remembers that the schedule begins now.
+    ///
+    /// # Errors
+    /// When the ledger is away.
+    pub(crate) async fn last(&self, def: &Def, now: i64) -> Result<Option<i64>, BoxError> {
+        let key = self.key(def);
+        let last = self.ledger.recall(&key).await?;
+        if let Some(last) = last {
+            let known = instant::from_text(&last);
+            return known
+                .map(Some)
+                .ok_or_else(|| format!("`{key}` in the ledger is `{last}`, which is no time").into());
+        }
+        self.ledger.remember(&key, &instant::to_text(now)).await?;
+        Ok(None)
+    }
+
+    pub(crate) fn waits(&self) -> bool {
+        self.when_away == WhenAway::Wait
+    }
+
+    fn key(&self, def: &Def) -> String {
+        format!("{}/{}", self.scheduler, def.name)
+    }
+}

@@ -1,0 +1,40 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod arm;
+mod calendar;
+mod clock;
+mod engine;
+mod handle;
+mod health;
+mod instant;
+mod ledger;
+mod meters;
+mod on_demand;
+mod policy;
+mod refused;
+mod run;
+mod scheduler;
+mod status;
+mod task;
+mod trigger;
+mod work;
+
+pub use self::{
+    clock::Clock,
+    handle::Tasks,
+    health::Unhealthy,
+    ledger::{FileLedger, MemoryLedger},
+    on_demand::{OnDemand, RunError, Running, on_demand, on_demand_with},
+    policy::{Misfire, OnFailure, OnStop, Overlap, Retry, WhenAway},
+    refused::Refused,
+    run::Run,
+    scheduler::Scheduler,
+    status::{Outcome, Ran, State, TaskStatus},
+    task::Task,
+    trigger::{
+        After, Any, At, Cron, Daily, Every, Fire, Firing, Moment, Names, On, Schedule, Trigger, after, any_of, at,
+        cron, custom, daily, every, manual, once,
+    },
+    work::{Answer, Next, Nothing, Work},
+};

@@ -1,0 +1,234 @@
+//! The scheduler: a service that runs tasks.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use futures_util::{StreamExt as _, stream};
+use misc_core::{BoxError, Context, Ledger, Plan, Service};
+use tokio::time::{Instant, sleep, sleep_until};
+use tracing::warn;
+
+use crate::{
+    clock::Clock,
+    engine::{Shared, Turn, Verdict},
+    handle::Tasks,
+    ledger::{Claims, DynLedger},
+    policy::WhenAway,
+    task::{Def, Task},
+    trigger::Trigger,
+    work::{Nothing, Work},
+};
+
+/// How many last firings the ledger is asked for at once.
+const RECALLS: usize = 32;
+
+/// A service that runs tasks, each by its trigger and its policies.
+///
+/// It is ready once its [`once`](crate::once) tasks have succeeded. When it shall stop it fires no more, and waits for
+/// runs, or drops them, as their tasks say. What is wrong with tasks is told, all of it, before the app starts anything.
+/// With `spec(scheduler).restart(..)` it can be started again, with its tasks as they are then.
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+/// use misc_core::App;
+/// use misc_scheduler::{Overlap, Scheduler, Task, after, daily, every};
+///
+/// async fn report() -> std::io::Result<()> {
+///     Ok(())
+/// }
+///
+/// let scheduler = Scheduler::new()
+///     .task("measure", every(Duration::from_secs(5)), async || println!("measured"))
+///     .task("log", after("measure"), async || println!("logged"))
+///     .add(Task::new("report", daily("09:00").tz("Europe/Berlin"), report).timeout(Duration::from_secs(60)));
+/// let app = App::new("shop").service("tasks", scheduler);
+/// # drop(app);
+/// ```
+#[derive(Clone)]
+#[must_use = "a scheduler does nothing until it is registered: `App::service`"]
+pub struct Scheduler {
+    shared: Arc<Shared>,
+    ledger: Option<Arc<dyn DynLedger>>,
+    when_away: WhenAway,
+}
+
+impl Scheduler {
+    /// Creates a scheduler without tasks.
+    pub fn new() -> Self {
+        Self { shared: Shared::new(), ledger: None, when_away: WhenAway::default() }
+    }
+
+    /// Adds a task with the default policies; see [`Task::new`].
+    pub fn task<Shape>(
+        self,
+        name: impl Into<Arc<str>>,
+        trigger: impl Into<Trigger>,
+        work: impl Work<Nothing, Shape>,
+    ) -> Self {
+        self.add(Task::new(name, trigger, work))
+    }
+
+    /// Adds a task whose work gets a clone of `input` for each run; see [`Task::with`].
+    pub fn task_with<I, Shape>(
+        self,
+        name: impl Into<Arc<str>>,
+        trigger: impl Into<Trigger>,
+        input: I,
+        work: impl Work<I, Shape>,
+    ) -> Self
+    where
+        I: Clone + Send + Sync + 'static,
+    {
+        self.add(Task::with(name, trigger, input, work))
+    }
+
+    /// Adds a task with policies of its own, or one that runs on demand.
+    pub fn add(self, task: Task) -> Self {
+        self.shared.describe(task);
+        self
+    }
+
+    /// Keeps what fires by the wall clock in a ledger: a restart catches up, and of several replicas one runs each.
+    ///
+    /// That are [`daily`](crate::daily), [`cron`](crate::cron), [`at`](crate::at) and
+    /// [`every`](crate::every) that is aligned or starts at a time of day. Others have no time that replicas agree on: they
+    /// run on each, as do tasks that are [`local`](Task::local). A firing is claimed, and remembered as the last one, before
+    /// it runs: so it starts at most once, and one whose process dies meanwhile is not run again. After a restart, what was
+    /// due since the last firing is up to the task's [`Misfire`](crate::Misfire) policy. Keys are
+    /// `<service>/<task>` and `<service>/<task>@<time>`, so replicas must have the same names.
+    pub fn ledger(mut self, ledger: impl Ledger) -> Self {
+        self.ledger = Some(Arc::new(ledger));
+        self
+    }
+
+    /// Sets what becomes of a firing when the ledger cannot be asked ([`WhenAway::Wait`]).
+    pub fn when_away(mut self, when_away: WhenAway) -> Self {
+        self.when_away = when_away;
+        self
+    }
+
+    /// Sets where the time of day comes from ([`Clock::system`]).
+    pub fn clock(self, clock: Clock) -> Self {
+        self.shared.set_clock(clock);
+        self
+    }
+
+    /// Sets how many ended runs of each task are kept to be looked at (16).
+    pub fn history(self, runs: usize) -> Self {
+        self.shared.set_history(runs);
+        self
+    }
+
+    /// Returns a handle on the tasks.
+    #[must_use]
+    pub fn handle(&self) -> Tasks {
+        Tasks::new(Arc::clone(&self.shared))
+    }
+
+    /// Reads the last firings from the ledger.
+    async fn recall(&self, claims: &Claims, ctx: &Context) -> Option<()> {
+        let recalls = self
+            .shared
+            .durable()
+            .into_iter()
+            .map(|(id, def)| async move { ctx.until_stopping(self.recall_one(claims, id, &def)).await });
+        let recalled: Vec<_> = stream::iter(recalls).buffer_unordered(RECALLS).collect().await;
+        recalled.into_iter().collect()
+    }
+
+    async fn recall_one(&self, claims: &Claims, id: usize, def: &Def) {
+        loop {
+            match claims.last(def, self.shared.wall()).await {
+                Ok(last) => return last.into_iter().for_each(|last| self.shared.recalled(id, last)),
+                Err(error) => warn!(task = %def.name, error, "the ledger does not say when this task last ran"),
+            }
+            if !claims.waits() {
+                return;
+            }
+            sleep(Duration::from_secs(1)).await;
+        }
+    }
+
+    /// Fires what is due until the service shall stop.
+    async fn work(&self, ctx: &Context) -> Verdict {
+        loop {
+            let alarm = match self.shared.turn() {
+                Turn::Ready => {
+                    ctx.ready();
+                    continue;
+                }
+                Turn::Again => {
+                    tokio::task::yield_now().await;
+                    if ctx.is_stopping() {
+                        return Verdict::Stop;
+                    }
+                    continue;
+                }
+                Turn::Sleep(alarm) => alarm,
+                Turn::End(verdict) => return verdict,
+            };
+            tokio::select! {
+                biased;
+                () = ctx.stopping() => return Verdict::Stop,
+                () = self.shared.woken() => {}
+                () = until(alarm) => {}
+            }
+        }
+    }
+
+    /// Waits for runs, each for as long as its task says.
+    async fn drain(&self) {
+        let since = Instant::now();
+        self.shared.stop();
+        while let Some(alarm) = self.shared.drain(since) {
+            tokio::select! {
+                () = self.shared.woken() => {}
+                () = until(alarm) => {}
+            }
+        }
+    }
+}
+
+async fn until(alarm: Option<Instant>) {
+    match alarm {
+        Some(alarm) => sleep_until(alarm).await,
+        None => std::future::pending().await,
+    }
+}
+
+impl Default for Scheduler {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Service for Scheduler {
+    async fn run(self, ctx: Context) -> Result<(), BoxError> {
+        let _session = self.shared.open(&ctx);
+        let tasks = self.handle();
+        ctx.inspect("tasks", move || tasks.list());
+        let claims = self.ledger.as_ref().map(|ledger| Claims::new(Arc::clone(ledger), self.when_away, ctx.name()));
+        let claims = claims.map(Arc::new);
+        if let Some(claims) = &claims
+            && self.recall(claims, &ctx).await.is_none()
+        {
+            return Ok(());
+        }
+        self.shared.begin(claims);
+        let verdict = self.work(&ctx).await;
+        self.drain().await;
+        verdict.into_result()
+    }
+
+    fn describe(&mut self, plan: &mut Plan) {
+        for problem in self.shared.problems() {
+            plan.problem(problem);
+        }
+    }
+}
+
+impl fmt::Debug for Scheduler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scheduler").field("shared", &self.shared).finish_non_exhaustive()
+    }
+}
