@@ -5,10 +5,10 @@ use std::{collections::VecDeque, fmt, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 use crate::{
-    calendar::Calendar,
     clock::Now,
     instant,
     policy::{Misfire, Policy},
+    times::Times,
     trigger::{On, Schedule},
 };
 
@@ -28,10 +28,10 @@ pub(crate) enum Source {
         first: Duration,
         pace: Pace,
     },
-    Calendar(Arc<dyn Calendar>),
+    Calendar(Box<Times>),
     /// Multiples of a period since the first time of a calendar.
     Anchored {
-        first: Arc<dyn Calendar>,
+        first: Box<Times>,
         period: i64,
     },
     At(i64),
@@ -43,6 +43,12 @@ pub(crate) enum Source {
     Manual,
     /// Taken out while it is asked.
     Own(Option<Box<dyn Schedule>>),
+}
+
+impl Source {
+    pub(crate) fn calendar(times: Times) -> Self {
+        Self::Calendar(Box::new(times))
+    }
 }
 
 /// What a period counts from.
@@ -122,6 +128,8 @@ pub(crate) struct Arm {
     pub(crate) ticket: u64,
     /// Whether a schedule of the user's own is only asked again then.
     pub(crate) skips: bool,
+    /// Whether all that is late counts as missed: after a pause.
+    pub(crate) strict: bool,
 }
 
 /// A firing that shall run.
@@ -143,7 +151,7 @@ impl Fired {
 impl Arm {
     pub(crate) fn new(source: Source, bounds: Bounds) -> Self {
         let bounds = (bounds != Bounds::NONE).then(|| Box::new(bounds));
-        Self { source, bounds, due: None, delay: Duration::ZERO, ticket: 0, skips: false }
+        Self { source, bounds, due: None, delay: Duration::ZERO, ticket: 0, skips: false, strict: false }
     }
 
     /// Returns when it fires next, jitter included.
@@ -217,12 +225,13 @@ impl Arm {
 
     /// Takes what is due, adds to `fired` what shall run of it, plans what comes next; returns how many were missed.
     pub(crate) fn harvest(&mut self, now: &Now, policy: &Policy, fired: &mut Vec<Fired>) -> u64 {
+        let tolerance = if std::mem::take(&mut self.strict) { Duration::ZERO } else { IN_TIME };
         let mut missed = Missed::default();
         let mut in_time = 0;
         let from = fired.len();
         while let Some(due) = self.due.filter(|due| due.after(self.delay).is_past(now)) {
             let one = Fired { due, delay: self.delay };
-            if one.at().lateness(now) <= IN_TIME {
+            if one.at().lateness(now) <= tolerance {
                 fired.push(one);
                 in_time += 1;
             } else {
@@ -254,8 +263,9 @@ impl Arm {
             }
             (Source::Calendar(calendar), Due::Wall(at)) => {
                 let recently = now.wall.saturating_sub(instant::micros(IN_TIME));
-                let from = if missed >= MISSED { at.max(recently) } else { at };
-                (calendar.next(from).map(Due::Wall), 0)
+                let last = if missed < MISSED { None } else { calendar.last_between(at, recently) };
+                let from = if missed < MISSED { at } else { at.max(recently) };
+                (last.or_else(|| calendar.next(from)).map(Due::Wall), 0)
             }
             (Source::Anchored { period, .. }, Due::Wall(at)) => {
                 let behind = now.wall.saturating_sub(at) / period;
@@ -313,9 +323,10 @@ struct Missed {
 impl Missed {
     fn add(&mut self, fired: Fired) {
         self.count += 1;
-        if self.listed.len() < MISSED {
-            self.listed.push_back(fired);
+        if self.listed.len() == MISSED {
+            self.listed.pop_front();
         }
+        self.listed.push_back(fired);
     }
 
     fn make_up(mut self, now: &Now, policy: &Policy, is_made_up: bool, fired: &mut Vec<Fired>, at: usize) {

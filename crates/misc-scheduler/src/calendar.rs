@@ -1,75 +1,74 @@
-//! Times of the wall clock: which one comes after another.
+//! When a task is due by the calendar: cron expressions and times of day, in a time zone.
+//!
+//! Everything here is a pure function of its arguments: what time it is, the caller says. Where a zone sets its clock
+//! forward or back, due times follow the rules of Debian's cron ([`clock`]).
 
-use std::{str::FromStr, sync::Arc, time::Duration};
+mod clock;
+mod cron;
+mod daily;
+mod days;
+mod expression;
+mod field;
+mod pattern;
+mod time_of_day;
+mod zone;
 
-use chrono::{DateTime, Utc};
-use chrono_tz::Tz;
+#[cfg(test)]
+mod tests;
 
-use crate::instant;
+use chrono::{DateTime, TimeDelta, Utc};
 
-/// A set of moments of the wall clock, in microseconds since the epoch.
-pub(crate) trait Calendar: Send + Sync {
-    /// Returns the first one after `after`; `None` if there is none.
-    fn next(&self, after: i64) -> Option<i64>;
+pub(crate) use self::{cron::Cron, daily::Daily, time_of_day::TimeOfDay, zone::Zone};
 
-    /// Tells whether these are fixed times of day, which are not repeated when the clock is set back.
-    fn is_fixed(&self) -> bool;
+/// Due times by the calendar.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Calendar {
+    Cron(Cron),
+    Daily(Daily),
 }
 
-/// Makes the calendar of a cron expression.
-pub(crate) fn cron(expression: &str, zone: &str) -> Result<Arc<dyn Calendar>, String> {
-    let zone = Tz::from_str(zone)
-        .map_err(|_| format!("`{zone}` is no time zone; use an IANA name such as `Europe/Berlin`"))?;
-    let cron =
-        croner::parser::CronParser::builder().seconds(croner::parser::Seconds::Optional).build().parse(expression);
-    let cron = cron.map_err(|error| format!("`{expression}` is no cron expression: {error}"))?;
-    Ok(Arc::new(Zoned { cron, zone, is_fixed: false }))
-}
-
-/// Makes the calendar of a time of day, every so many days.
-pub(crate) fn daily(time: &str, days: u32, zone: &str) -> Result<Arc<dyn Calendar>, String> {
-    let _ = days;
-    let wrong = || format!("`{time}` is no time of day; write it as `09:00` or `09:00:30`");
-    let mut parts = time.split(':').map(u32::from_str);
-    let mut part = |below: u32| parts.next().transpose().ok().flatten().filter(|part| *part < below).ok_or_else(wrong);
-    let (hour, minute) = (part(24)?, part(60)?);
-    let second = if time.matches(':').count() > 1 { part(60)? } else { 0 };
-    cron(&format!("{second} {minute} {hour} * * *"), zone)
-}
-
-struct Zoned {
-    cron: croner::Cron,
-    zone: Tz,
-    is_fixed: bool,
-}
-
-impl Calendar for Zoned {
-    fn next(&self, after: i64) -> Option<i64> {
-        let after = DateTime::<Utc>::from_timestamp_micros(after)?.with_timezone(&self.zone);
-        self.cron.find_next_occurrence(&after, false).ok().map(|next| next.timestamp_micros())
+impl Calendar {
+    /// Returns the first due time after `after`, or nothing if none comes within 50 years.
+    pub(crate) fn next(&self, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        match self {
+            Self::Cron(cron) => cron.next(after),
+            Self::Daily(daily) => daily.next(after),
+        }
     }
 
-    fn is_fixed(&self) -> bool {
-        self.is_fixed
+    /// Whether it follows the clock wherever that is set, as opposed to fixed times, each of which is due once.
+    pub(crate) fn follows_clock(&self) -> bool {
+        match self {
+            Self::Cron(cron) => cron.follows_clock(),
+            Self::Daily(_) => false,
+        }
     }
-}
 
-/// The multiples of a period since the epoch.
-#[derive(Debug)]
-pub(crate) struct Beat(i64);
-
-impl Beat {
-    pub(crate) fn new(period: Duration) -> Self {
-        Self(instant::micros(period).max(1))
+    /// Returns the last due time after `from` until and including `to`; its cost grows with the logarithm of the time
+    /// between them, however many due times there are.
+    pub(crate) fn last_between(&self, from: DateTime<Utc>, to: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let next = |after| self.next(after).filter(|&at| at <= to);
+        let mut last = next(from)?;
+        let (mut before, mut beyond) = (last, to);
+        while beyond - before > TimeDelta::seconds(1) {
+            let middle = before + (beyond - before) / 2;
+            match next(middle) {
+                Some(at) => (last, before) = (at, at),
+                None => beyond = middle,
+            }
+        }
+        Some(next(before).unwrap_or(last))
     }
 }
 
-impl Calendar for Beat {
-    fn next(&self, after: i64) -> Option<i64> {
-        after.div_euclid(self.0).checked_add(1)?.checked_mul(self.0)
+impl From<Cron> for Calendar {
+    fn from(cron: Cron) -> Self {
+        Self::Cron(cron)
     }
+}
 
-    fn is_fixed(&self) -> bool {
-        false
+impl From<Daily> for Calendar {
+    fn from(daily: Daily) -> Self {
+        Self::Daily(daily)
     }
 }

@@ -261,7 +261,10 @@ impl Shared {
     pub(crate) fn pause(&self, name: &str) -> Result<(), Refused> {
         self.with(|state, _| {
             let id = state.find(name)?;
-            state.tasks[id].flags.paused = true;
+            let entry = &mut state.tasks[id];
+            entry.flags.paused = true;
+            // What is in the queue is stale from now on.
+            entry.arms.iter_mut().for_each(|arm| arm.ticket = 0);
             Ok(())
         })
     }
@@ -272,6 +275,7 @@ impl Shared {
             let id = state.find(name)?;
             if mem::take(&mut state.tasks[id].flags.paused) {
                 let now = state.clock.now();
+                state.tasks[id].arms.iter_mut().for_each(|arm| arm.strict = true);
                 state.push_all(id, &now, fx);
             }
             Ok(())

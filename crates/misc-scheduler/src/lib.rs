@@ -17,6 +17,7 @@ mod run;
 mod scheduler;
 mod status;
 mod task;
+mod times;
 mod trigger;
 mod work;
 

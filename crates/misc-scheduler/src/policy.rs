@@ -21,7 +21,8 @@ pub enum Overlap {
 
 /// What becomes of firings that were missed: during a pause, a suspend, an overload, or while the process was down.
 ///
-/// A firing is missed when it comes more than a second late. Each counts as a misfire, whatever is done about it.
+/// A firing is missed when it comes more than a second late, or its task was paused. Each counts as a misfire, whatever is
+/// done about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Misfire {
@@ -30,7 +31,7 @@ pub enum Misfire {
     /// One run makes up for all of them, unless another one is due in time at that very moment.
     #[default]
     Once,
-    /// Each is made up for, in order, as far as the overlap policy lets them; of more than 1,000 the last 1,000.
+    /// Each is made up for, in order, as far as the overlap policy lets them; at most 1,000.
     All,
 }
 

@@ -1,9 +1,9 @@
 //! At times of the wall clock.
 
-use std::{fmt, time::SystemTime};
+use std::{fmt, num::NonZeroU32, time::SystemTime};
 
 use super::Trigger;
-use crate::{arm::Source, calendar, instant};
+use crate::{arm::Source, instant, times::Times};
 
 /// The kind of [`daily`].
 #[derive(Debug, Clone)]
@@ -11,13 +11,14 @@ pub struct Daily {
     time: String,
     zone: Option<String>,
     days: u32,
+    from: Option<String>,
 }
 
 /// Runs each day at a time of day, `09:00` or `09:00:30`, in UTC or in the zone of [`tz`](Trigger::tz).
 ///
 /// Where a clock change skips that time, it runs right after the change; where one repeats it, it runs once.
 pub fn daily(time: impl Into<String>) -> Trigger<Daily> {
-    Trigger::of(Daily { time: time.into(), zone: None, days: 1 })
+    Trigger::of(Daily { time: time.into(), zone: None, days: 1, from: None })
 }
 
 impl Trigger<Daily> {
@@ -27,27 +28,35 @@ impl Trigger<Daily> {
         self
     }
 
-    /// Runs every so many days only (1), counted from the day on which the schedule begins.
+    /// Runs every so many days only (1), counted from [`starting`](Self::starting), else from 1 January 1970.
+    ///
+    /// So these are the same days after a restart, and on every replica.
     pub fn every_days(mut self, days: u32) -> Self {
         self.kind.days = days;
+        self
+    }
+
+    /// Runs for the first time on a date, such as `2027-01-31`.
+    pub fn starting(mut self, date: impl Into<String>) -> Self {
+        self.kind.from = Some(date.into());
         self
     }
 }
 
 impl Daily {
     pub(super) fn compile(self, problems: &mut Vec<String>) -> Option<Source> {
-        if self.days == 0 {
+        let Self { time, zone, days, from } = self;
+        let Some(days) = NonZeroU32::new(days) else {
             problems.push("it runs every 0 days; use at least 1".to_owned());
             return None;
-        }
-        let calendar = calendar::daily(&self.time, self.days, self.zone.as_deref().unwrap_or("UTC"));
-        calendar.map_err(|problem| problems.push(problem)).ok().map(Source::Calendar)
+        };
+        Times::daily(&time, zone.as_deref(), days, from.as_deref(), problems).map(Source::calendar)
     }
 }
 
 impl fmt::Display for Daily {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { time, zone, days } = self;
+        let Self { time, zone, days, .. } = self;
         match days {
             1 => f.write_str("daily")?,
             days => write!(f, "every {days} days")?,
@@ -66,7 +75,7 @@ pub struct Cron {
 /// Runs by a cron expression of five fields, or of six with seconds first, in UTC or in the zone of
 /// [`tz`](Trigger::tz).
 ///
-/// Names (`MON-FRI`, `JAN`), steps, lists, `L` (last), `W` (nearest weekday) and `#` (`FRI#2`, the second Friday) work.
+/// Names (`MON-FRI`, `JAN`), nicknames (`@daily`), steps, lists, `L` (last), `W` (nearest weekday) and `#` (`FRI#2`, the second Friday) work.
 /// At clock changes it does as Debian's cron: what runs at a fixed time is neither lost nor repeated, what has a `*` in its
 /// minutes or hours follows the new clock.
 pub fn cron(expression: impl Into<String>) -> Trigger<Cron> {
@@ -83,8 +92,7 @@ impl Trigger<Cron> {
 
 impl Cron {
     pub(super) fn compile(self, problems: &mut Vec<String>) -> Option<Source> {
-        let calendar = calendar::cron(&self.expression, self.zone.as_deref().unwrap_or("UTC"));
-        calendar.map_err(|problem| problems.push(problem)).ok().map(Source::Calendar)
+        Times::cron(&self.expression, self.zone.as_deref(), problems).map(Source::calendar)
     }
 }
 

@@ -1,12 +1,12 @@
 //! Every so often.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, num::NonZeroU32, time::Duration};
 
 use super::Trigger;
 use crate::{
     arm::{Pace, Source},
-    calendar::{self, Beat},
     instant,
+    times::Times,
 };
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -72,7 +72,8 @@ impl Trigger<Every> {
     /// Runs for the first time at the next time of day like this, `09:00` or `09:00:30`, in UTC or in
     /// [`tz`](Self::tz), and at multiples of the period from there.
     ///
-    /// A period of whole days keeps to that time of day through clock changes, as [`daily`](super::daily) does.
+    /// A period of whole days keeps to that time of day through clock changes, as [`daily`](super::daily) does;
+    /// of several days, they are those of [`every_days`](Trigger::every_days).
     pub fn starting_at(mut self, time: impl Into<String>) -> Self {
         self.kind.starting_at = Some(time.into());
         self
@@ -90,7 +91,7 @@ impl Every {
         let before = problems.len();
         self.check(jitter, problems);
         let source = match &self.starting_at {
-            None if self.aligned => Some(Source::Calendar(Arc::new(Beat::new(self.period)))),
+            None if self.aligned => Some(Source::calendar(Times::beat(self.period))),
             None => {
                 Some(Source::Every { period: self.period, first: self.first.unwrap_or(self.period), pace: self.pace })
             }
@@ -125,15 +126,15 @@ impl Every {
     }
 
     fn anchored(&self, time: &str, problems: &mut Vec<String>) -> Option<Source> {
-        let zone = self.zone.as_deref().unwrap_or("UTC");
+        let zone = self.zone.as_deref();
         let days = u32::try_from(self.period.as_secs() / DAY.as_secs()).unwrap_or(0);
-        let source = if days > 0 && self.period == DAY * days {
-            calendar::daily(time, days, zone).map(Source::Calendar)
-        } else {
-            let period = instant::micros(self.period).max(1);
-            calendar::daily(time, 1, zone).map(|first| Source::Anchored { first, period })
-        };
-        source.map_err(|problem| problems.push(problem)).ok()
+        match NonZeroU32::new(days).filter(|days| self.period == DAY * days.get()) {
+            Some(days) => Times::daily(time, zone, days, None, problems).map(Source::calendar),
+            None => {
+                let first = Times::daily(time, zone, NonZeroU32::MIN, None, problems)?;
+                Some(Source::Anchored { first: Box::new(first), period: instant::micros(self.period).max(1) })
+            }
+        }
     }
 }
 

@@ -1,1 +1,17 @@
-//! Tests.
+//! What a scheduler does, through its public API, under a paused clock.
+
+mod after;
+mod failures;
+mod handles;
+mod health;
+mod ledger;
+mod misfires;
+mod on_demand;
+mod once;
+mod overlap;
+mod refusals;
+mod seen;
+mod stop;
+mod subject;
+mod triggers;
+mod wall;
