@@ -16,6 +16,9 @@ mod zone;
 #[cfg(test)]
 mod tests;
 
+#[cfg(test)]
+use std::iter;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 pub(crate) use self::{cron::Cron, daily::Daily, time_of_day::TimeOfDay, zone::Zone};
@@ -42,6 +45,12 @@ impl Calendar {
             Self::Cron(cron) => cron.follows_clock(),
             Self::Daily(_) => false,
         }
+    }
+
+    #[cfg(test)]
+    /// Returns the due times after `from` until and including `to`, in order. They may be many: take what you need.
+    pub(crate) fn between(&self, from: DateTime<Utc>, to: DateTime<Utc>) -> impl Iterator<Item = DateTime<Utc>> {
+        iter::successors(Some(from), |&at| self.next(at)).skip(1).take_while(move |&at| at <= to)
     }
 
     /// Returns the last due time after `from` until and including `to`; its cost grows with the logarithm of the time

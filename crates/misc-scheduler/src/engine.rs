@@ -26,13 +26,12 @@ use self::{drive::drive, queue::Queue};
 pub(crate) use self::{
     drive::{Ended, Job, one_line},
     firing::{Payload, Request},
-    turn::{Turn, Verdict},
+    turn::{Drain, Turn, Verdict},
 };
 use crate::{
     arm::{Arm, Due, Source},
     clock::{Clock, Now, WallClock},
     ledger::Claims,
-    meters::Meters,
     on_demand::{Running, Started},
     refused::{Kind, Refused},
     status::{Outcome, Ran},
@@ -145,17 +144,29 @@ struct Live {
     cancelled: bool,
 }
 
+/// A firing that did not become a run.
+struct Skipped {
+    def: Arc<Def>,
+    watcher: Option<oneshot::Sender<Ended>>,
+}
+
 /// What is to be done outside of the lock.
 #[derive(Default)]
 pub(crate) struct Effects {
     starts: Vec<Job>,
-    dropped: Vec<(Arc<Def>, &'static str, Option<oneshot::Sender<Ended>>)>,
+    skipped: Vec<Skipped>,
     misfires: Vec<(Arc<Def>, u64)>,
     told: Vec<(oneshot::Sender<Ended>, Ended)>,
     watched: Vec<(oneshot::Sender<Ran>, Ran)>,
     aborts: Vec<misc_core::Task<()>>,
     stop_app: bool,
     wake: bool,
+}
+
+impl Effects {
+    fn need_context(&self) -> bool {
+        self.stop_app || !(self.starts.is_empty() && self.skipped.is_empty() && self.misfires.is_empty())
+    }
 }
 
 impl Shared {
@@ -349,30 +360,30 @@ impl Shared {
         let (result, ctx) = {
             let mut state = lock(&self.state);
             let result = work(&mut state, &mut fx);
-            let ctx = (!fx.starts.is_empty() || fx.stop_app).then(|| state.ctx.clone()).flatten();
+            let ctx = if fx.need_context() { state.ctx.clone() } else { None };
             (result, ctx)
         };
-        self.apply(fx, ctx);
+        self.apply(fx, ctx.as_ref());
         result
     }
 
-    fn apply(&self, fx: Effects, ctx: Option<Context>) {
-        let Effects { starts, dropped, misfires, told, watched, aborts, stop_app, wake } = fx;
+    fn apply(&self, fx: Effects, ctx: Option<&Context>) {
+        let Effects { starts, skipped, misfires, told, watched, aborts, stop_app, wake } = fx;
         if let Some(ctx) = ctx {
-            self.start(starts, &ctx);
+            self.start(starts, ctx);
             if stop_app {
                 drop(ctx.app().root().shutdown());
             }
         }
         for (def, missed) in misfires {
             warn!(task = %def.name, missed, "firings were missed");
-            if let Some(meters) = def.meters.get() {
+            if let Some(meters) = ctx.and_then(|ctx| def.meters(ctx)) {
                 meters.count_misfires(missed);
             }
         }
-        for (def, why, watcher) in dropped {
-            if let Some(meters) = def.meters.get() {
-                meters.count(why);
+        for Skipped { def, watcher } in skipped {
+            if let Some(meters) = ctx.and_then(|ctx| def.meters(ctx)) {
+                meters.count("skipped");
             }
             tell(watcher, Ended::NOT_RUN);
         }
@@ -605,16 +616,6 @@ impl Entry {
         let waiting = self.record.as_mut().map(|record| mem::take(&mut record.waiting)).unwrap_or_default();
         let watchers = waiting.into_iter().filter_map(|request| request.watcher);
         fx.told.extend(watchers.map(|watcher| (watcher, Ended::cancelled())));
-    }
-
-    /// Resolves its metrics, the first time.
-    fn meters(def: &Def, ctx: &Context) {
-        if def.meters.get().is_none()
-            && let Some(meters) = Meters::resolve(ctx, &def.name)
-        {
-            // Lost to another one that has resolved the same.
-            drop(def.meters.set(meters));
-        }
     }
 }
 

@@ -45,6 +45,7 @@ pub(crate) fn serialize<S: Serializer>(time: &SystemTime, serializer: S) -> Resu
     serializer.serialize_str(&to_text(of(*time)))
 }
 
+#[expect(clippy::ref_option, reason = "serde hands it over like this")]
 pub(crate) fn serialize_optional<S: Serializer>(time: &Option<SystemTime>, serializer: S) -> Result<S::Ok, S::Error> {
     match time {
         Some(time) => serialize(time, serializer),
@@ -56,6 +57,7 @@ pub(crate) fn serialize_seconds<S: Serializer>(time: &Duration, serializer: S) -
     serializer.serialize_f64(time.as_secs_f64())
 }
 
+#[expect(clippy::ref_option, reason = "serde hands it over like this")]
 pub(crate) fn serialize_optional_seconds<S: Serializer>(
     time: &Option<Duration>,
     serializer: S,

@@ -9,7 +9,7 @@ use tracing::warn;
 
 use crate::{
     clock::Clock,
-    engine::{Shared, Turn, Verdict},
+    engine::{Drain, Shared, Turn, Verdict},
     handle::Tasks,
     ledger::{Claims, DynLedger},
     policy::WhenAway,
@@ -83,6 +83,7 @@ impl Scheduler {
     }
 
     /// Adds a task with policies of its own, or one that runs on demand.
+    #[expect(clippy::should_implement_trait, reason = "nobody adds a task by `+`")]
     pub fn add(self, task: Task) -> Self {
         self.shared.describe(task);
         self
@@ -180,7 +181,7 @@ impl Scheduler {
     async fn drain(&self) {
         let since = Instant::now();
         self.shared.stop();
-        while let Some(alarm) = self.shared.drain(since) {
+        while let Drain::Until(alarm) = self.shared.drain(since) {
             tokio::select! {
                 () = self.shared.woken() => {}
                 () = until(alarm) => {}

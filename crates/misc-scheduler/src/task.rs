@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+use misc_core::Context;
+
 use crate::{
     arm::Arm,
     meters::Meters,
@@ -229,7 +231,20 @@ pub(crate) struct Def {
     pub(crate) name: Arc<str>,
     pub(crate) work: Option<Box<DynWork>>,
     pub(crate) policy: Policy,
-    pub(crate) meters: OnceLock<Box<Meters>>,
+    meters: OnceLock<Box<Meters>>,
+}
+
+impl Def {
+    /// Returns its metrics, resolved the first time; `None` when nothing is recorded.
+    pub(crate) fn meters(&self, ctx: &Context) -> Option<&Meters> {
+        if self.meters.get().is_none()
+            && let Some(meters) = Meters::resolve(ctx, &self.name)
+        {
+            // Lost to another one that has resolved the same.
+            drop(self.meters.set(meters));
+        }
+        self.meters.get().map(|meters| &**meters)
+    }
 }
 
 /// A task that makes sense by itself.

@@ -21,6 +21,11 @@ impl Zone {
         name.parse().map(Self).map_err(|_| UnknownZone { name: name.to_owned(), advice: advice(name) })
     }
 
+    #[cfg(test)]
+    pub(crate) fn name(self) -> &'static str {
+        self.0.name()
+    }
+
     /// What the clocks show at an instant.
     pub(super) fn wall(self, at: DateTime<Utc>) -> Option<NaiveDateTime> {
         let utc = at.naive_utc();

@@ -14,7 +14,7 @@ use misc_core::{BoxError, Context, Tracked};
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{Instrument as _, error, info_span, warn};
 
-use super::{Entry, Request, Shared};
+use super::{Request, Shared};
 use crate::{
     ledger::{Claim, Claims},
     run::Run,
@@ -96,36 +96,36 @@ struct TooLong(Duration);
 
 /// Runs a job to its end, and tells of it, however that comes.
 pub(super) async fn drive(job: Job, ctx: Context) {
-    let mut ending = Ending { job, began: None, attempts: 0, ended: None, active: None };
+    let mut ending = Ending { job, ctx, began: None, attempts: 0, ended: None, active: None };
     if let Some(claims) = ending.job.claims.take() {
-        let claim = claims.claim(&ending.job.def, ending.job.request.due, &ctx).await;
+        let claim = claims.claim(&ending.job.def, ending.job.request.due, &ending.ctx).await;
         if claim != Claim::Won {
             ending.give_up(claim);
             return;
         }
     }
-    ending.begin(&ctx);
+    ending.begin();
     let span = info_span!("task", task = &*ending.job.def.name);
-    let ended = attempts(&mut ending, &ctx).instrument(span).await;
+    let ended = attempts(&mut ending).instrument(span).await;
     ending.ended = Some(ended);
 }
 
-async fn attempts(ending: &mut Ending, ctx: &Context) -> Ended {
+async fn attempts(ending: &mut Ending) -> Ended {
     loop {
         ending.attempts += 1;
-        let ended = attempt(&ending.job, ctx, ending.attempts).await;
+        let ended = attempt(&ending.job, &ending.ctx, ending.attempts).await;
         if !ended.has_failed() {
             return ended;
         }
         let Def { name, policy, .. } = &*ending.job.def;
         let why = ended.error.as_deref().map(one_line).unwrap_or_default();
         let retry = policy.retry.as_ref().and_then(|retry| retry.delay_after(ending.attempts));
-        let Some(delay) = retry.filter(|_| !ctx.is_stopping()) else {
+        let Some(delay) = retry.filter(|_| !ending.ctx.is_stopping()) else {
             error!(task = &**name, attempts = ending.attempts, error = why, "task failed");
             return ended;
         };
         warn!(task = &**name, attempt = ending.attempts, retry_in = ?delay, error = why, "task failed, and runs again");
-        if ctx.until_stopping(sleep(delay)).await.is_none() {
+        if ending.ctx.until_stopping(sleep(delay)).await.is_none() {
             return ended;
         }
     }
@@ -148,6 +148,7 @@ async fn attempt(job: &Job, ctx: &Context, number: u32) -> Ended {
 /// Tells of the end of a run when it is dropped.
 struct Ending {
     job: Job,
+    ctx: Context,
     began: Option<Instant>,
     attempts: u32,
     ended: Option<Ended>,
@@ -165,11 +166,10 @@ pub(super) struct Left {
 }
 
 impl Ending {
-    fn begin(&mut self, ctx: &Context) {
+    fn begin(&mut self) {
         let now = Instant::now();
         self.began = Some(now);
-        Entry::meters(&self.job.def, ctx);
-        if let Some(meters) = self.job.def.meters.get() {
+        if let Some(meters) = self.job.def.meters(&self.ctx) {
             meters.drift.record(self.drift().as_secs_f64());
             self.active = Some(meters.active.track());
         }
@@ -181,7 +181,7 @@ impl Ending {
 
     fn give_up(&mut self, claim: Claim) {
         self.ended = Some(Ended::NOT_RUN);
-        if let Some(meters) = self.job.def.meters.get() {
+        if let Some(meters) = self.job.def.meters(&self.ctx) {
             meters.count(if claim == Claim::Elsewhere { "claimed_elsewhere" } else { "missed" });
         }
         if claim == Claim::Away {
@@ -194,7 +194,7 @@ impl Drop for Ending {
     fn drop(&mut self) {
         drop(self.active.take());
         let ended = self.ended.take().unwrap_or_else(Ended::cancelled);
-        if let (Some(meters), Some(outcome)) = (self.job.def.meters.get(), ended.outcome) {
+        if let (Some(meters), Some(outcome)) = (self.job.def.meters(&self.ctx), ended.outcome) {
             meters.count(outcome.as_str());
             meters.duration.record(self.began.map_or(0.0, |began| began.elapsed().as_secs_f64()));
         }

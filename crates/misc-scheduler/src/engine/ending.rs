@@ -29,7 +29,7 @@ impl Shared {
         let ended = left.ended.clone();
         let is_cut = self.with(|state, fx| {
             state.ended(id, ticket, def, left, fx);
-            state.phase == Phase::Stopping && ended.outcome == Some(Outcome::Cancelled)
+            matches!(state.phase, Phase::Stopping | Phase::Idle) && ended.outcome == Some(Outcome::Cancelled)
         });
         if is_cut && def.policy.on_stop == OnStop::Cancel {
             info!(task = %def.name, "task was cancelled by the stop");
@@ -98,7 +98,7 @@ impl State {
             self.gates -= 1;
             fx.wake |= self.gates == 0;
         }
-        if !ended.has_failed() && !(gates && ended.outcome == Some(Outcome::Cancelled)) {
+        if !(ended.has_failed() || gates && ended.outcome == Some(Outcome::Cancelled)) {
             return;
         }
         match def.policy.on_failure {

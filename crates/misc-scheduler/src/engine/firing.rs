@@ -4,7 +4,7 @@ use std::{mem, sync::Arc};
 
 use tokio::{sync::oneshot, time::Instant};
 
-use super::{Effects, Ended, Entry, Job, Live, Phase, State, queue::Key};
+use super::{Effects, Ended, Entry, Job, Live, Phase, Skipped, State, queue::Key};
 use crate::{
     arm::{Fired, Source},
     clock::Now,
@@ -113,7 +113,8 @@ impl State {
             record.waiting.push_back(request);
         } else {
             record.skipped += 1;
-            fx.dropped.push((Arc::clone(&self.tasks[id].def), "skipped", request.watcher));
+            let def = Arc::clone(&self.tasks[id].def);
+            fx.skipped.push(Skipped { def, watcher: request.watcher });
         }
     }
 

@@ -38,6 +38,14 @@ pub(crate) enum Turn {
     End(Verdict),
 }
 
+/// What is left of the runs while the service stops.
+#[derive(Debug)]
+pub(crate) enum Drain {
+    Done,
+    /// Some: look again then, if that is known, or when woken.
+    Until(Option<Instant>),
+}
+
 /// Why the service ends.
 #[derive(Debug)]
 pub(crate) enum Verdict {
@@ -160,8 +168,8 @@ impl Shared {
         });
     }
 
-    /// Drops runs whose time to stop is over; returns when to look again, `None` when no run is left.
-    pub(crate) fn drain(&self, since: Instant) -> Option<Option<Instant>> {
+    /// Drops runs whose time to stop is over; returns when to look again.
+    pub(crate) fn drain(&self, since: Instant) -> Drain {
         let waited = since.elapsed();
         self.with(|state, fx| {
             let mut soonest = None;
@@ -177,7 +185,7 @@ impl Shared {
                     soonest = Some(soonest.map_or(end, |soonest: Instant| soonest.min(end)));
                 }
             }
-            (state.live > 0).then_some(soonest)
+            if state.live > 0 { Drain::Until(soonest) } else { Drain::Done }
         })
     }
 }

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{Entry, Phase, Shared, lock};
 use crate::{
+    arm::Arm,
     clock::Now,
     health::{Trouble, Unhealthy},
     instant,
@@ -52,7 +53,7 @@ impl Entry {
     fn status(&self, now: &Now) -> TaskStatus {
         let fallback = super::Record::default();
         let record = self.record.as_deref().unwrap_or(&fallback);
-        let next = self.arms.iter().filter_map(|arm| arm.at()).map(|due| due.wall(now)).min();
+        let next = self.arms.iter().filter_map(Arm::at).map(|due| due.wall(now)).min();
         let time = |time: Option<i64>| time.map(instant::to_system_time);
         TaskStatus {
             name: Arc::clone(&self.def.name),

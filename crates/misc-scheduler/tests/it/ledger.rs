@@ -1,1 +1,204 @@
-//! Tests.
+//! What a ledger keeps: last firings, and whose each one is.
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::SystemTime,
+};
+
+use misc_core::{BoxError, Ledger};
+use misc_scheduler::{Clock, FileLedger, MemoryLedger, Misfire, Overlap, Scheduler, WhenAway, at, cron, daily, every};
+
+use crate::subject::{MS, Notes, SECS, pass, run_for, scheduler_at, start, time};
+
+/// Four replicas of a task that is due each second, and takes 0.3 s.
+async fn replicas(ledger: impl Ledger + Clone) -> Vec<String> {
+    let notes = Notes::taking(MS(300));
+    let mut app = misc_core::App::new("shop");
+    for replica in 0..4 {
+        let scheduler = Scheduler::new()
+            .ledger(ledger.clone())
+            .clock(Clock::starting_at(time("2037-01-01T00:00:00Z")))
+            .add(notes.task("task", cron("* * * * * *")));
+        // Each is an app of its own, so that they have the same names.
+        let group = misc_core::App::new(format!("{replica}")).service("tasks", scheduler);
+        app = app.service(format!("{replica}"), group);
+    }
+    let app = misc_test::TestApp::start(app).await;
+    pass(MS(10_500)).await;
+    app.stop().await.assert_clean().await;
+    let mut due = notes.due();
+    due.sort();
+    due
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_firing_starts_on_one_replica() {
+    let seconds: Vec<_> = (1..=10).map(|second| format!("2037-01-01T00:00:{second:02}Z")).collect();
+    assert_eq!(replicas(Named(MemoryLedger::new())).await, seconds);
+}
+
+/// A ledger for schedulers in several groups: without the groups in the keys.
+#[derive(Clone)]
+struct Named(MemoryLedger);
+
+fn short(key: &str) -> &str {
+    key.split_once('/').map_or(key, |(_, rest)| rest)
+}
+
+impl Ledger for Named {
+    async fn claim(&self, key: &str, until: SystemTime) -> Result<bool, BoxError> {
+        self.0.claim(short(key), until).await
+    }
+    async fn remember(&self, key: &str, value: &str) -> Result<(), BoxError> {
+        self.0.remember(short(key), value).await
+    }
+    async fn recall(&self, key: &str) -> Result<Option<String>, BoxError> {
+        self.0.recall(short(key)).await
+    }
+}
+
+/// Runs a daily task for a while, again from a later time on, and returns for when all runs were planned.
+async fn restart(ledger: impl Ledger + Clone, misfire: Misfire) -> Vec<String> {
+    let notes = Notes::new();
+    let scheduler = |from: &str| {
+        let task = notes.task("task", daily("09:00")).misfire(misfire).overlap(Overlap::QueueAll);
+        scheduler_at(from).ledger(ledger.clone()).add(task)
+    };
+    run_for(scheduler("2037-01-01T08:00:00Z"), SECS(7_200)).await;
+    run_for(scheduler("2037-01-04T12:00:00Z"), SECS(86_400)).await;
+    notes.due()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_catches_up_by_the_misfire_policy() {
+    let day = |day| format!("2037-01-{day:02}T09:00:00Z");
+    let table = [
+        (Misfire::Skip, vec![day(1), day(5)]),
+        (Misfire::Once, vec![day(1), day(4), day(5)]),
+        (Misfire::All, vec![day(1), day(2), day(3), day(4), day(5)]),
+    ];
+    for (misfire, due) in table {
+        assert_eq!(restart(MemoryLedger::new(), misfire).await, due, "{misfire:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_has_never_run_is_caught_up_on_from_its_first_start() {
+    let (ledger, notes) = (MemoryLedger::new(), Notes::new());
+    let scheduler =
+        |from: &str| scheduler_at(from).ledger(ledger.clone()).add(notes.task("task", at("2037-01-01T09:00:00Z")));
+    run_for(scheduler("2037-01-01T08:00:00Z"), SECS(60)).await;
+    run_for(scheduler("2037-01-01T10:00:00Z"), SECS(60)).await;
+    run_for(scheduler("2037-01-01T11:00:00Z"), SECS(60)).await;
+    assert_eq!(notes.due(), ["2037-01-01T09:00:00Z"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_local_or_of_no_common_time_runs_on_each_replica() {
+    let (ledger, local, interval) = (MemoryLedger::new(), Notes::new(), Notes::new());
+    for _ in 0..2 {
+        let scheduler = scheduler_at("2037-01-01T00:00:00Z")
+            .ledger(ledger.clone())
+            .add(local.task("local", cron("* * * * * *")).local())
+            .add(interval.task("interval", every(SECS(1))));
+        run_for(scheduler, MS(2_500)).await;
+    }
+    assert_eq!((local.runs(), interval.runs()), (4, 4));
+}
+
+/// A ledger that is away at times.
+#[derive(Clone, Default)]
+struct Flaky {
+    inner: MemoryLedger,
+    is_away: Arc<AtomicBool>,
+    keys: Arc<Mutex<Vec<String>>>,
+}
+
+impl Flaky {
+    fn ask(&self, key: &str) -> Result<(), BoxError> {
+        self.keys.lock().unwrap().push(key.to_owned());
+        if self.is_away.load(Ordering::Relaxed) { Err("no route to the ledger".into()) } else { Ok(()) }
+    }
+}
+
+impl Ledger for Flaky {
+    async fn claim(&self, key: &str, until: SystemTime) -> Result<bool, BoxError> {
+        self.ask(key)?;
+        self.inner.claim(key, until).await
+    }
+    async fn remember(&self, key: &str, value: &str) -> Result<(), BoxError> {
+        self.ask(key)?;
+        self.inner.remember(key, value).await
+    }
+    async fn recall(&self, key: &str) -> Result<Option<String>, BoxError> {
+        self.ask(key)?;
+        self.inner.recall(key).await
+    }
+}
+
+/// A task that is due each minute, with a grace of 30 s; the ledger is away from 50 s on, for some seconds.
+async fn away(seconds: u64, when_away: WhenAway) -> (Vec<u128>, u64) {
+    let (ledger, notes) = (Flaky::default(), Notes::new());
+    let scheduler = scheduler_at("2037-01-01T00:00:00Z")
+        .ledger(ledger.clone())
+        .when_away(when_away)
+        .add(notes.task("task", cron("* * * * *")).grace(SECS(30)));
+    let tasks = scheduler.handle();
+    let app = start(scheduler).await;
+    tokio::time::sleep(SECS(50)).await;
+    ledger.is_away.store(true, Ordering::Relaxed);
+    tokio::time::sleep(MS(seconds * 1_000 + 500)).await;
+    ledger.is_away.store(false, Ordering::Relaxed);
+    tokio::time::sleep(SECS(130 - seconds - 50)).await;
+    let misfires = tasks.status("task").unwrap().misfires;
+    app.stop().await.assert_clean().await;
+    (notes.began(), misfires)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_firing_waits_for_a_ledger_that_is_away_until_its_grace_is_over() {
+    assert_eq!(away(15, WhenAway::Wait).await, (vec![66_000, 120_000], 0));
+    assert_eq!(away(45, WhenAway::Wait).await, (vec![120_000], 1));
+    assert_eq!(away(45, WhenAway::Run).await, (vec![60_000, 120_000], 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_waits_for_the_ledger() {
+    let (ledger, notes) = (Flaky::default(), Notes::new());
+    ledger.is_away.store(true, Ordering::Relaxed);
+    let scheduler =
+        scheduler_at("2037-01-01T00:00:00Z").ledger(ledger.clone()).add(notes.task("task", cron("* * * * *")));
+    let app = misc_test::TestApp::launch(crate::subject::app(scheduler));
+    tokio::time::sleep(MS(10_500)).await;
+    ledger.is_away.store(false, Ordering::Relaxed);
+    app.ready().await;
+    pass(SECS(60)).await;
+    assert_eq!(notes.due(), ["2037-01-01T00:01:00Z"]);
+    let keys = ledger.keys.lock().unwrap().clone();
+    assert!(keys.contains(&"tasks/task@2037-01-01T00:01:00Z".to_owned()), "{keys:?}");
+    app.stop().await.assert_clean().await;
+}
+
+#[tokio::test]
+async fn a_file_is_shared_by_who_uses_it_and_outlives_them() {
+    let path = std::env::temp_dir().join(format!("misc-ledger-{}.json", std::process::id()));
+    let tomorrow = SystemTime::now() + SECS(86_400);
+    let (one, other) = (FileLedger::new(&path), FileLedger::new(&path));
+    let claims: Vec<_> = (0..20).map(|at| if at % 2 == 0 { one.clone() } else { other.clone() }).collect();
+    let claims = claims.into_iter().map(|ledger| async move { ledger.claim("key", tomorrow).await.unwrap() });
+    let won = futures_util::future::join_all(claims).await;
+    assert_eq!(won.iter().filter(|won| **won).count(), 1);
+    assert!(other.claim("over", SystemTime::now() - SECS(1)).await.unwrap());
+    assert!(one.claim("over", tomorrow).await.unwrap());
+    assert_eq!(one.recall("last").await.unwrap(), None);
+    one.remember("last", "2037").await.unwrap();
+    assert_eq!(FileLedger::new(&path).recall("last").await.unwrap().as_deref(), Some("2037"));
+    for suffix in ["", ".lock", ".new"] {
+        drop(std::fs::remove_file(format!("{}{suffix}", path.display())));
+    }
+    let missing = FileLedger::new("/nowhere/ledger.json").recall("last").await.unwrap_err().to_string();
+    assert!(missing.starts_with("the ledger `/nowhere/ledger.json` cannot be used"), "{missing}");
+}
