@@ -31,6 +31,10 @@ pub use misc_metrics as metrics;
 #[cfg_attr(docsrs, doc(cfg(feature = "net")))]
 #[doc(inline)]
 pub use misc_net as net;
+#[cfg(feature = "scheduler")]
+#[cfg_attr(docsrs, doc(cfg(feature = "scheduler")))]
+#[doc(inline)]
+pub use misc_scheduler as scheduler;
 #[cfg(feature = "test")]
 #[cfg_attr(docsrs, doc(cfg(feature = "test")))]
 #[doc(inline)]

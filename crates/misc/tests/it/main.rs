@@ -2,6 +2,9 @@
 
 #![cfg(feature = "test")]
 
+#[cfg(all(feature = "health", feature = "scheduler"))]
+mod scheduler;
+
 use std::time::Duration;
 
 use misc::{Context, Listener, test::TestApp};
