@@ -98,7 +98,8 @@ struct TooLong(Duration);
 pub(super) async fn drive(job: Job, ctx: Context) {
     let mut ending = Ending { job, ctx, began: None, attempts: 0, ended: None, active: None };
     if let Some(claims) = ending.job.claims.take() {
-        let claim = claims.claim(&ending.job.def, ending.job.request.due, &ending.ctx).await;
+        // Boxed, as is all that most runs do without: a run is a small future then.
+        let claim = Box::pin(claims.claim(&ending.job.def, ending.job.request.due, &ending.ctx)).await;
         if claim != Claim::Won {
             ending.give_up(claim);
             return;
@@ -125,7 +126,7 @@ async fn attempts(ending: &mut Ending) -> Ended {
             return ended;
         };
         warn!(task = &**name, attempt = ending.attempts, retry_in = ?delay, error = why, "task failed, and runs again");
-        if ending.ctx.until_stopping(sleep(delay)).await.is_none() {
+        if Box::pin(ending.ctx.until_stopping(sleep(delay))).await.is_none() {
             return ended;
         }
     }
@@ -138,7 +139,7 @@ async fn attempt(job: &Job, ctx: &Context, number: u32) -> Ended {
     };
     match job.def.policy.timeout {
         None => Ended::of(work.await),
-        Some(time) => match timeout(time, work).await {
+        Some(time) => match Box::pin(timeout(time, work)).await {
             Ok(result) => Ended::of(result),
             Err(_) => Ended::failed(Outcome::TimedOut, TooLong(time)),
         },
@@ -252,4 +253,18 @@ pub(crate) fn one_line(error: &(dyn std::error::Error + Send + Sync + 'static)) 
         next = source.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_a_small_future() {
+        fn size<F>(_: impl FnOnce(Job, Context) -> F) -> usize {
+            size_of::<F>()
+        }
+        assert!(size(drive) <= 640, "{} bytes", size(drive));
+        assert!(size_of::<super::super::Entry>() <= 128, "{} bytes", size_of::<super::super::Entry>());
+    }
 }

@@ -52,7 +52,7 @@ impl Shared {
 
 impl State {
     fn ended(&mut self, id: usize, ticket: u64, def: &Arc<Def>, left: Left, fx: &mut Effects) {
-        let now = self.clock.now();
+        let now = self.clock.glance();
         self.live -= 1;
         fx.wake |= self.live == 0 && self.phase == Phase::Stopping;
         let history = self.history;
