@@ -55,6 +55,8 @@ pub(crate) enum Claim {
     Won,
     /// It is another one's.
     Elsewhere,
+    /// It has been run.
+    Finished,
     /// Nobody can say.
     Away,
 }
@@ -64,26 +66,43 @@ impl Claims {
         Self { ledger, when_away, scheduler: scheduler.into() }
     }
 
-    /// Claims a firing, and remembers it as the last one.
-    pub(crate) async fn claim(&self, def: &Def, due: i64, ctx: &Context) -> Claim {
-        let last = self.key(def);
-        let key = format!("{last}@{}", instant::to_text(due));
-        let until = due.saturating_add(instant::micros(CLAIMED));
-        let claim = self.until_answered(def, &key, until, ctx).await;
-        if claim == Claim::Won
-            && let Err(error) = self.ledger.remember(&last, &instant::to_text(due)).await
-        {
-            warn!(task = %def.name, error = one_line(&*error), "the ledger cannot remember this firing");
+    /// Claims a firing. Unless it may be run again, it is remembered as the last one before it begins.
+    pub(crate) async fn claim(&self, def: &Def, due: i64, now: i64, ctx: &Context) -> Claim {
+        let until = match def.policy.rerun_after {
+            Some(time) => now.saturating_add(instant::micros(time)),
+            None => due.saturating_add(instant::micros(CLAIMED)),
+        };
+        let claim = self.until_answered(def, due, until, ctx).await;
+        if claim == Claim::Won && def.policy.rerun_after.is_none() {
+            self.remember(def, due).await;
         }
         claim
     }
 
-    async fn until_answered(&self, def: &Def, key: &str, until: i64, ctx: &Context) -> Claim {
+    /// Remembers a firing as the last one.
+    pub(crate) async fn remember(&self, def: &Def, due: i64) {
+        if let Err(error) = self.ledger.remember(&self.key(def), &instant::to_text(due)).await {
+            warn!(task = %def.name, error = one_line(&*error), "the ledger cannot remember this firing");
+        }
+    }
+
+    async fn ask(&self, def: &Def, due: i64, until: i64) -> Result<Claim, BoxError> {
+        let key = self.key(def);
+        if def.policy.rerun_after.is_some() {
+            let last = self.ledger.recall(&key).await?;
+            if last.and_then(|last| instant::from_text(&last)).is_some_and(|last| last >= due) {
+                return Ok(Claim::Finished);
+            }
+        }
+        let is_won = self.ledger.claim(&format!("{key}@{}", instant::to_text(due)), until).await?;
+        Ok(if is_won { Claim::Won } else { Claim::Elsewhere })
+    }
+
+    async fn until_answered(&self, def: &Def, due: i64, until: i64, ctx: &Context) -> Claim {
         let (asked, patience) = (Instant::now(), def.policy.grace.unwrap_or(PATIENCE));
         loop {
-            let error = match self.ledger.claim(key, until).await {
-                Ok(true) => return Claim::Won,
-                Ok(false) => return Claim::Elsewhere,
+            let error = match self.ask(def, due, until).await {
+                Ok(claim) => return claim,
                 Err(error) => one_line(&*error),
             };
             if self.when_away == WhenAway::Run {

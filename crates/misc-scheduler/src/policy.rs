@@ -153,6 +153,7 @@ pub(crate) struct Policy {
     pub(crate) stuck_after: Option<Duration>,
     pub(crate) background: bool,
     pub(crate) local: bool,
+    pub(crate) rerun_after: Option<Duration>,
 }
 
 impl Policy {
@@ -168,15 +169,28 @@ impl Policy {
         stuck_after: None,
         background: false,
         local: false,
+        rerun_after: None,
     };
 
     /// Says what does not make sense.
     pub(crate) fn problems(&self, problems: &mut Vec<String>) {
         let zero = |time: Option<Duration>| time.is_some_and(|time| time.is_zero());
-        for (name, time) in [("timeout", self.timeout), ("stuck_after", self.stuck_after), ("grace", self.grace)] {
+        let times = [
+            ("timeout", self.timeout),
+            ("stuck_after", self.stuck_after),
+            ("grace", self.grace),
+            ("rerun_after", self.rerun_after),
+        ];
+        for (name, time) in times {
             if zero(time) {
                 problems.push(format!("its `{name}` is zero, so no run would pass; raise it or leave it out"));
             }
+        }
+        if let (Some(rerun), Some(timeout)) = (self.rerun_after, self.timeout)
+            && rerun <= timeout
+        {
+            let cure = "another replica would run it beside the first one; raise it";
+            problems.push(format!("its `rerun_after` of {rerun:?} is not above its `timeout` of {timeout:?}: {cure}"));
         }
         if self.at_once == 0 {
             problems.push("it may run 0 times at once, so it never runs; allow at least 1".to_owned());

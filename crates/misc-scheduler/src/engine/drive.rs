@@ -97,9 +97,10 @@ struct TooLong(Duration);
 /// Runs a job to its end, and tells of it, however that comes.
 pub(super) async fn drive(job: Job, ctx: Context) {
     let mut ending = Ending { job, ctx, began: None, attempts: 0, ended: None, active: None };
-    if let Some(claims) = ending.job.claims.take() {
+    let claims = ending.job.claims.take();
+    if let Some(claims) = &claims {
         // Boxed, as is all that most runs do without: a run is a small future then.
-        let claim = Box::pin(claims.claim(&ending.job.def, ending.job.request.due, &ending.ctx)).await;
+        let claim = Box::pin(ending.claim(claims)).await;
         if claim != Claim::Won {
             ending.give_up(claim);
             return;
@@ -108,6 +109,9 @@ pub(super) async fn drive(job: Job, ctx: Context) {
     ending.begin();
     let span = info_span!("task", task = &*ending.job.def.name);
     let ended = attempts(&mut ending).instrument(span).await;
+    if let Some(claims) = claims.filter(|_| ending.job.def.policy.rerun_after.is_some() && !ended.has_failed()) {
+        Box::pin(claims.remember(&ending.job.def, ending.job.request.due)).await;
+    }
     ending.ended = Some(ended);
 }
 
@@ -180,13 +184,28 @@ impl Ending {
         self.began.map_or(Duration::ZERO, |began| began.saturating_duration_since(self.job.request.at))
     }
 
+    async fn claim(&self, claims: &Claims) -> Claim {
+        let now = self.job.shared.wall();
+        claims.claim(&self.job.def, self.job.request.due, now, &self.ctx).await
+    }
+
     fn give_up(&mut self, claim: Claim) {
         self.ended = Some(Ended::NOT_RUN);
         if let Some(meters) = self.job.def.meters(&self.ctx) {
-            meters.count(if claim == Claim::Elsewhere { "claimed_elsewhere" } else { "missed" });
+            meters.count(if claim == Claim::Away { "missed" } else { "claimed_elsewhere" });
         }
-        if claim == Claim::Away {
-            self.job.shared.missed(self.job.id, &self.job.def);
+        let Job { shared, id, def, request, .. } = &self.job;
+        match (claim, def.policy.rerun_after) {
+            (Claim::Away, _) => shared.missed(*id, def),
+            (Claim::Elsewhere, Some(time)) => {
+                let (shared, id, due) = (Arc::clone(shared), *id, request.due);
+                // A moment later than that one's claim ends, which was made a moment before.
+                self.ctx.spawn_until_stopping(async move {
+                    sleep(time + Duration::from_secs(1)).await;
+                    shared.fire_again(id, due);
+                });
+            }
+            _ => {}
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use tracing::{info, warn};
 
-use super::{Effects, Ended, Entry, Phase, Record, Shared, State, Verdict, drive::Left, tell};
+use super::{Effects, Ended, Entry, Phase, Record, Request, Shared, State, Verdict, drive::Left, tell};
 use crate::{
     arm::Source,
     clock::Now,
@@ -37,6 +37,19 @@ impl Shared {
             warn!(task = %def.name, "task was cut off by the stop");
         }
         tell(watcher, ended);
+    }
+
+    /// A firing that another replica has claimed may not have been finished by it.
+    pub(super) fn fire_again(&self, id: usize, due: i64) {
+        self.with(|state, fx| {
+            let is_on = state.tasks.get(id).is_some_and(|entry| !entry.flags.finished && !entry.flags.removed);
+            if is_on && matches!(state.phase, Phase::Gating | Phase::Open) {
+                let (now, ticket) = (state.clock.now(), state.ticket());
+                let at = now.mono;
+                let request = Request { ticket, due, at, claim: true, payload: None, watcher: None };
+                state.request(id, request, &now, fx);
+            }
+        });
     }
 
     /// A firing came to nothing, since nobody could say whose it is.

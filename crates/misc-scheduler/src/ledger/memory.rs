@@ -8,7 +8,11 @@ use std::{
 
 use misc_core::{BoxError, Ledger};
 
-use crate::engine::lock;
+use crate::{
+    clock::{Clock, WallClock},
+    engine::lock,
+    instant,
+};
 
 /// How many claims there may be before those that are over are looked for.
 const SWEEP: usize = 1_024;
@@ -30,11 +34,20 @@ pub struct MemoryLedger {
     books: Arc<Mutex<Books>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Books {
+    /// So that claims end under a paused clock, too.
+    clock: WallClock,
     claims: HashMap<String, SystemTime>,
     values: HashMap<String, String>,
     sweep_at: usize,
+}
+
+impl Default for Books {
+    fn default() -> Self {
+        let clock = WallClock::new(Clock::system());
+        Self { clock, claims: HashMap::new(), values: HashMap::new(), sweep_at: SWEEP }
+    }
 }
 
 impl MemoryLedger {
@@ -47,11 +60,11 @@ impl MemoryLedger {
 
 impl Ledger for MemoryLedger {
     async fn claim(&self, key: &str, until: SystemTime) -> Result<bool, BoxError> {
-        let now = SystemTime::now();
         let mut books = lock(&self.books);
-        if books.claims.len() > books.sweep_at.max(SWEEP) {
+        let now = instant::to_system_time(books.clock.now().wall);
+        if books.claims.len() > books.sweep_at {
             books.claims.retain(|_, until| *until > now);
-            books.sweep_at = 2 * books.claims.len();
+            books.sweep_at = SWEEP.max(2 * books.claims.len());
         }
         let is_free = books.claims.get(key).is_none_or(|until| *until <= now);
         if is_free {

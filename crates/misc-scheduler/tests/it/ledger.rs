@@ -109,6 +109,42 @@ async fn what_is_local_or_of_no_common_time_runs_on_each_replica() {
     assert_eq!((local.runs(), interval.runs()), (4, 4));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_firing_whose_replica_dies_is_run_again_where_that_was_chosen() {
+    let (ledger, notes) = (MemoryLedger::new(), Notes::taking(SECS(2)));
+    let noon = SystemTime::now() + SECS(60);
+    let scheduler = || {
+        let task = notes.task("task", at(noon)).rerun_after(SECS(10)).on_stop(misc_scheduler::OnStop::Cancel);
+        Scheduler::new().ledger(ledger.clone()).add(task)
+    };
+    let (first, second) = (start(scheduler()).await, start(scheduler()).await);
+    tokio::time::sleep(SECS(61)).await;
+    assert_eq!((notes.runs(), notes.ends()), (1, 0));
+    // Whoever it was, it does not finish.
+    first.stop().await.assert_ok();
+    pass(SECS(3)).await;
+    let was_first = notes.ends() == 0;
+    pass(SECS(30)).await;
+    assert_eq!((notes.runs(), notes.ends()), if was_first { (2, 1) } else { (1, 1) });
+    assert!(was_first, "the first one that was started fires first");
+    second.stop().await.assert_clean().await;
+    // What was finished is not run again by one that starts later.
+    run_for(scheduler(), SECS(60)).await;
+    assert_eq!(notes.runs(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_firing_that_was_finished_is_not_run_again() {
+    let (ledger, notes) = (MemoryLedger::new(), Notes::taking(SECS(2)));
+    let noon = SystemTime::now() + SECS(60);
+    let scheduler = || Scheduler::new().ledger(ledger.clone()).add(notes.task("task", at(noon)).rerun_after(SECS(10)));
+    let (first, second) = (start(scheduler()).await, start(scheduler()).await);
+    pass(SECS(120)).await;
+    assert_eq!((notes.runs(), notes.ends()), (1, 1));
+    first.stop().await.assert_ok();
+    second.stop().await.assert_clean().await;
+}
+
 /// A ledger that is away at times.
 #[derive(Clone, Default)]
 struct Flaky {

@@ -53,6 +53,8 @@ async fn each_mistake_is_told_with_the_task_and_a_cure() {
         (task(manual()).timeout(SECS(0)), "its `timeout` is zero"),
         (task(manual()).stuck_after(SECS(0)), "its `stuck_after` is zero"),
         (task(manual()).grace(SECS(0)), "its `grace` is zero"),
+        (task(manual()).rerun_after(SECS(0)), "its `rerun_after` is zero"),
+        (task(manual()).rerun_after(SECS(5)).timeout(SECS(5)), "its `rerun_after` of 5s is not above its `timeout`"),
         (task(manual()).background(), "`background` is for tasks that run `once()`"),
         (task(manual()).overlap(Overlap::Allow(0)), "it may run 0 times at once"),
         (task(manual()).retry(Retry::new(0)), "`retry` with 0 retries"),
