@@ -36,6 +36,7 @@ mod lint;
 mod test;
 mod tidy;
 mod torture;
+mod vectors;
 
 use std::process::ExitCode;
 
@@ -113,6 +114,11 @@ const COMMANDS: &[Command] = &[
         name: "torture",
         help: "lists the fault harnesses; <name> or all runs them: --seconds <n>, --seed <n>",
         run: torture::run,
+    },
+    Command {
+        name: "vectors",
+        help: "compares due times with cronsim's: --seed <n>, --count <n>; --write makes those in the repository",
+        run: vectors::run,
     },
 ];
 

@@ -91,11 +91,13 @@ impl Field {
     fn without_names(self, item: &str) -> String {
         let mut after_dash = false;
         let words = item.split_inclusive(['-', '/', '#']).map(|word| {
-            let stem = word.trim_end_matches(['-', '/', '#', 'L']);
+            let name = word.trim_end_matches(['-', '/', '#']);
+            let last = name.strip_suffix('L').unwrap_or(name);
+            let number = [name, last].into_iter().find_map(|name| Some((self.number(name)?, name)));
             // A week that ends on a Sunday ends on its seventh day.
-            let number = if after_dash && stem == "SUN" { Some(7) } else { self.number(stem) };
+            let number = number.map(|(number, name)| (if after_dash && name == "SUN" { 7 } else { number }, name));
             after_dash = word.ends_with('-');
-            number.map_or_else(|| word.to_owned(), |number| format!("{number}{}", &word[stem.len()..]))
+            number.map_or_else(|| word.to_owned(), |(number, name)| format!("{number}{}", &word[name.len()..]))
         });
         words.collect()
     }

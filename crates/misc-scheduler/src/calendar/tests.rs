@@ -1,5 +1,8 @@
 //! Due times by the calendar: what people expect where clocks change, and what errors say.
 
+mod model;
+mod vectors;
+
 use std::num::NonZeroU32;
 
 use super::*;
@@ -113,6 +116,15 @@ fn knows_last_nearest_and_nth_days() {
     check(cron("0 0 * * FRI#2", "UTC"), after, &["2026-01-09T00:00:00Z", "2026-02-13T00:00:00Z"]);
     check(cron("0 0 * * sunl", "UTC"), after, &["2026-01-25T00:00:00Z", "2026-02-22T00:00:00Z"]);
     check(cron("0 0 * * 7#5", "UTC"), after, &["2026-03-29T00:00:00Z", "2026-05-31T00:00:00Z"]);
+}
+
+#[test]
+fn knows_names_in_ranges_and_steps() {
+    let after = "2026-01-01T12:00:00Z";
+    check(cron("0 0 1 jul-Sep/2 *", "UTC"), after, &["2026-07-01T00:00:00Z", "2026-09-01T00:00:00Z"]);
+    check(cron("0 0 * JUL FRI-SUN", "UTC"), after, &["2026-07-03T00:00:00Z", "2026-07-04T00:00:00Z"]);
+    check(cron("0 0 * * SAT-SUN/1,3", "UTC"), after, &["2026-01-03T00:00:00Z", "2026-01-04T00:00:00Z"]);
+    check(cron("3-3/2 0 * * *", "UTC"), after, &["2026-01-02T00:03:00Z", "2026-01-03T00:03:00Z"]);
 }
 
 #[test]
