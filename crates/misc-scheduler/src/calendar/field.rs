@@ -89,17 +89,20 @@ impl Field {
 
     /// The item with a number for each name.
     fn without_names(self, item: &str) -> String {
-        let mut after_dash = false;
-        let words = item.split_inclusive(['-', '/', '#']).map(|word| {
+        let mut numbers = String::new();
+        for word in item.split_inclusive(['-', '/', '#']) {
             let name = word.trim_end_matches(['-', '/', '#']);
             let last = name.strip_suffix('L').unwrap_or(name);
-            let number = [name, last].into_iter().find_map(|name| Some((self.number(name)?, name)));
-            // A week that ends on a Sunday ends on its seventh day.
-            let number = number.map(|(number, name)| (if after_dash && name == "SUN" { 7 } else { number }, name));
-            after_dash = word.ends_with('-');
-            number.map_or_else(|| word.to_owned(), |(number, name)| format!("{number}{}", &word[name.len()..]))
-        });
-        words.collect()
+            match [name, last].into_iter().find_map(|name| Some((self.number(name)?, name.len()))) {
+                // A week that starts on another day and ends on a Sunday ends on its seventh day.
+                Some((0, length)) if numbers.ends_with('-') && numbers != "0-" => {
+                    numbers.extend(["7", &word[length..]]);
+                }
+                Some((number, length)) => numbers.extend([&number.to_string(), &word[length..]]),
+                None => numbers.push_str(word),
+            }
+        }
+        numbers
     }
 
     /// The number of a name.

@@ -124,6 +124,7 @@ fn knows_names_in_ranges_and_steps() {
     check(cron("0 0 1 jul-Sep/2 *", "UTC"), after, &["2026-07-01T00:00:00Z", "2026-09-01T00:00:00Z"]);
     check(cron("0 0 * JUL FRI-SUN", "UTC"), after, &["2026-07-03T00:00:00Z", "2026-07-04T00:00:00Z"]);
     check(cron("0 0 * * SAT-SUN/1,3", "UTC"), after, &["2026-01-03T00:00:00Z", "2026-01-04T00:00:00Z"]);
+    check(cron("0 0 * * SUN-SUN", "UTC"), after, &["2026-01-04T00:00:00Z", "2026-01-11T00:00:00Z"]);
     check(cron("3-3/2 0 * * *", "UTC"), after, &["2026-01-02T00:03:00Z", "2026-01-03T00:03:00Z"]);
 }
 

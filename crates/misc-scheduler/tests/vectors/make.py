@@ -27,6 +27,8 @@ from cronsim.cronsim import is_imaginary
 UTC = timezone.utc
 DUE = 3
 FIRST, LAST = datetime(1973, 1, 1, tzinfo=UTC), datetime(2037, 1, 1, tzinfo=UTC)
+# Both databases of time zones are good until then.
+END = datetime(2090, 1, 1, tzinfo=UTC)
 MONTHS = "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split()
 WEEK = "SUN MON TUE WED THU FRI SAT".split()
 ODD = """Africa/Casablanca Africa/Cairo America/Havana America/New_York America/Sao_Paulo America/St_Johns Antarctica/Troll
@@ -90,14 +92,14 @@ def due(expression, start, zone):
 
 
 def first(start, times):
-    """The first times after the start for which both databases of time zones are good."""
-    return list(islice(takewhile(lambda at: at.year < 2090, (at for at in times if at > start)), DUE))
+    """The first times after the start."""
+    return list(islice(takewhile(lambda at: at < END, (at for at in times if at > start)), DUE))
 
 
 def shown(sim, start, zone):
     """The times that clocks show after the start, by a look at each minute of the days in question."""
     minute = start.replace(second=0)
-    while True:
+    while minute < END:
         local = minute.astimezone(zone)
         if local.month not in sim.months or not sim.match_day(local.date()):
             minute = max(minute + to_next_five(minute), next_day(sim, local.date()) - timedelta(hours=16))
@@ -115,7 +117,7 @@ def to_next_five(minute):
 def next_day(sim, day):
     """The next day that an expression names, as if it were in UTC."""
     day += timedelta(days=1)
-    while day.month not in sim.months or not sim.match_day(day):
+    while day < END.date() and (day.month not in sim.months or not sim.match_day(day)):
         day += timedelta(days=1)
     return datetime.combine(day, time(), UTC)
 

@@ -66,6 +66,30 @@ fn are_due_as_croner_has_them_where_no_clock_is_set() {
     }
 }
 
+#[test]
+fn reads_what_it_accepts_as_croner_does() {
+    const WORDS: [&str; 20] =
+        ["*", "/", "-", ",", "#", "L", "W", "?", "MON", "SUN", "JUL", "0", "1", "2", "5", "7", "15", "31", "é", "+"];
+    let mut random = Rng::with_seed(20_261_130);
+    let after = at("2026-01-01T00:00:00Z");
+    let mut accepted = 0;
+    for _ in 0..20_000 {
+        let field: String = (0..random.usize(1..6)).map(|_| WORDS[random.usize(0..WORDS.len())]).collect();
+        let mut fields = ["0", "0", "*", "*", "*"];
+        fields[random.usize(0..fields.len())] = &field;
+        let expression = fields.join(" ");
+        // croner knows no list of all and more.
+        let lists_all = field.contains(',') && field.contains('*');
+        let Ok(cron) = Cron::parse(&expression, Zone::UTC) else { continue };
+        if !lists_all {
+            let expected = by_croner(&expression).find_next_occurrence(&after.naive_utc(), false);
+            assert_eq!(cron.next(after), expected.ok().map(|at| at.and_utc()), "`{expression}`");
+            accepted += 1;
+        }
+    }
+    assert!(accepted > 1_000, "{accepted}");
+}
+
 /// What is due after one instant until another.
 fn model(expression: &str, zone: Zone, from: DateTime<Utc>, to: DateTime<Utc>) -> Vec<DateTime<Utc>> {
     let croner = by_croner(expression);
@@ -91,9 +115,9 @@ fn model(expression: &str, zone: Zone, from: DateTime<Utc>, to: DateTime<Utc>) -
 
 fn by_croner(expression: &str) -> croner::Cron {
     let mut fields = expression.split_whitespace().skip(2);
-    let starred = |field: Option<&str>| field.unwrap().starts_with('*');
+    let starred = |field: Option<&str>| field.unwrap().starts_with(['*', '?']);
     let both = starred(fields.next()) | starred(fields.nth(1));
-    CronParser::builder().dom_and_dow(both).build().parse(expression).unwrap()
+    CronParser::builder().dom_and_dow(both).sloppy_ranges(true).build().parse(expression).unwrap()
 }
 
 /// An expression of which something may be due within days, and close to an hour.
