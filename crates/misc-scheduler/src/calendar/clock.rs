@@ -2,6 +2,8 @@
 //!
 //! A *fixed* time is due when clocks first show it. When they are set forward over it, it is due at that very moment,
 //! once, however many were skipped; when they are set back, the time that they show a second time is not due again.
+//! Debian's cron takes a change of more than three hours for a correction, and skips what was in between; where a zone
+//! skips a whole day (Apia, 30 December 2011), we are with cronsim: what was due on it is due when the next one starts.
 //!
 //! A time that *follows the clock* is due whenever clocks show it: not at all when it is skipped, twice when it is
 //! repeated.

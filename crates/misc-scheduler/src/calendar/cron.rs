@@ -19,6 +19,8 @@ pub(crate) struct Cron {
 
 impl Cron {
     /// Reads an expression of five fields, of six (seconds first), or a nickname such as `@daily`.
+    ///
+    /// A day is named by either of its fields, unless one of them starts with `*`: then it has to be named by both.
     pub(crate) fn parse(expression: &str, zone: Zone) -> Result<Self, BadCron> {
         let (pattern, follows_clock) = expression::parse(expression)?;
         Ok(Self { pattern, zone, follows_clock })
@@ -31,6 +33,8 @@ impl Cron {
     }
 
     /// Whether its second, minute or hour starts with `*`, so that it follows the clock wherever that is set.
+    ///
+    /// Any other is a fixed time, and has the same rules with a second as without one.
     pub(crate) fn follows_clock(&self) -> bool {
         self.follows_clock
     }

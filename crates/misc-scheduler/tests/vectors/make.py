@@ -115,8 +115,8 @@ def to_next_five(minute):
 
 
 def next_day(sim, day):
-    """The next day that an expression names, as if it were in UTC."""
-    day += timedelta(days=1)
+    """The next day that an expression names, as if it were in UTC; the last one, too, to which clocks may be set back."""
+    day -= timedelta(days=1)
     while day < END.date() and (day.month not in sim.months or not sim.match_day(day)):
         day += timedelta(days=1)
     return datetime.combine(day, time(), UTC)
