@@ -82,6 +82,9 @@ fn a_wildcard_follows_the_clock() {
     check(cron("30 */2 * * *", "Europe/Berlin"), "2026-03-29T00:00:00Z", &["2026-03-29T02:30:00Z"]);
     let autumn = ["2026-10-25T00:00:00Z", "2026-10-25T00:30:00Z", "2026-10-25T01:00:00Z", "2026-10-25T01:30:00Z"];
     check(spring, "2026-10-24T23:30:00Z", &autumn);
+    // One minute after midnight it is Saturday again.
+    let saturday = cron("30 * * * SAT", "America/St_Johns");
+    check(saturday, "2010-11-07T01:10:00Z", &["2010-11-07T02:00:00Z", "2010-11-07T03:00:00Z"]);
     let twice = cron("* 2 * * *", "Australia/Lord_Howe"); // from 02:00 to 01:30
     check(twice, "2026-04-04T14:58:00Z", &["2026-04-04T15:30:00Z", "2026-04-04T15:31:00Z"]);
 }
