@@ -130,6 +130,8 @@ pub(crate) struct Arm {
     pub(crate) skips: bool,
     /// Whether all that is late counts as missed: after a pause.
     pub(crate) strict: bool,
+    /// Whether it has fired since it began, or before.
+    has_fired: bool,
 }
 
 /// A firing that shall run.
@@ -151,7 +153,16 @@ impl Fired {
 impl Arm {
     pub(crate) fn new(source: Source, bounds: Bounds) -> Self {
         let bounds = (bounds != Bounds::NONE).then(|| Box::new(bounds));
-        Self { source, bounds, due: None, delay: Duration::ZERO, ticket: 0, skips: false, strict: false }
+        Self {
+            source,
+            bounds,
+            due: None,
+            delay: Duration::ZERO,
+            ticket: 0,
+            skips: false,
+            strict: false,
+            has_fired: false,
+        }
     }
 
     /// Returns when it fires next, jitter included.
@@ -175,6 +186,7 @@ impl Arm {
             Source::Once => Some(Due::Mono(now.mono)),
             Source::After { .. } | Source::Manual | Source::Own(_) => None,
         };
+        self.has_fired = last.is_some();
         self.plan(due, now);
     }
 
@@ -231,6 +243,7 @@ impl Arm {
         let from = fired.len();
         while let Some(due) = self.due.filter(|due| due.after(self.delay).is_past(now)) {
             let one = Fired { due, delay: self.delay };
+            self.has_fired = true;
             if one.at().lateness(now) <= tolerance {
                 fired.push(one);
                 in_time += 1;
@@ -285,6 +298,7 @@ impl Arm {
             (Source::Calendar(calendar), Some(Due::Wall(_))) if !calendar.is_fixed() || step < -CORRECTION => {
                 calendar.next(now.wall)
             }
+            (Source::Anchored { first, .. }, Some(Due::Wall(_))) if !self.has_fired => first.next(now.wall),
             (Source::Anchored { period, .. }, Some(Due::Wall(at))) => {
                 let early = at.saturating_sub(now.wall).saturating_sub(1).max(0) / period;
                 Some(at - early * period)
@@ -344,4 +358,79 @@ impl Missed {
 
 pub(crate) fn later(moment: Instant, time: Duration) -> Instant {
     moment.checked_add(time).unwrap_or_else(|| moment + NEVER)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: i64 = 3600 * 1_000_000;
+
+    fn now(wall: i64) -> Now {
+        Now { mono: Instant::now(), wall, may_step: true }
+    }
+
+    fn begun(source: Source, wall: i64) -> Arm {
+        let mut arm = Arm::new(source, Bounds::NONE);
+        arm.begin(&now(wall), None);
+        arm
+    }
+
+    fn cron(expression: &str) -> Source {
+        Source::calendar(Times::cron(expression, None, &mut Vec::new()).expect("it is valid"))
+    }
+
+    fn anchored(hours: i64) -> Source {
+        let times = Times::daily("09:00", None, std::num::NonZeroU32::MIN, None, &mut Vec::new());
+        Source::Anchored { first: Box::new(times.expect("it is valid")), period: hours * HOUR }
+    }
+
+    /// When it fires next, in hours, when at 11:30 the clock is set back by so many hours.
+    fn after_step_back(source: Source, hours: i64) -> Option<Due> {
+        let mut arm = begun(source, 11 * HOUR + HOUR / 2);
+        let earlier = now(11 * HOUR + HOUR / 2 - hours * HOUR);
+        arm.set_back(&earlier, -hours * HOUR);
+        arm.at()
+    }
+
+    #[test]
+    fn what_follows_the_clock_follows_it_back() {
+        assert_eq!(after_step_back(cron("0 * * * *"), 2), Some(Due::Wall(10 * HOUR)));
+        assert_eq!(
+            after_step_back(Source::calendar(Times::beat(Duration::from_secs(3600))), 2),
+            Some(Due::Wall(10 * HOUR))
+        );
+    }
+
+    #[test]
+    fn fixed_times_that_have_passed_are_not_repeated_but_after_a_correction() {
+        assert_eq!(after_step_back(cron("0 9 * * *"), 3), Some(Due::Wall((24 + 9) * HOUR)));
+        assert_eq!(after_step_back(cron("0 9 * * *"), 4), Some(Due::Wall(9 * HOUR)));
+    }
+
+    #[test]
+    fn an_interval_from_a_time_of_day_stays_on_its_beat() {
+        // One that has not fired begins at the first such time.
+        assert_eq!(after_step_back(anchored(5), 1), Some(Due::Wall((24 + 9) * HOUR)));
+        assert_eq!(after_step_back(anchored(5), 4), Some(Due::Wall(9 * HOUR)));
+
+        let mut arm = begun(anchored(5), 8 * HOUR);
+        arm.harvest(&now(11 * HOUR), &Policy::DEFAULT, &mut Vec::new());
+        assert_eq!(arm.at(), Some(Due::Wall(14 * HOUR)));
+        arm.set_back(&now(8 * HOUR), -3 * HOUR);
+        assert_eq!(arm.at(), Some(Due::Wall(9 * HOUR)));
+    }
+
+    #[test]
+    fn a_thousand_are_counted_one_by_one_and_the_last_is_the_last() {
+        for source in [cron("* * * * * *"), Source::calendar(Times::beat(Duration::from_secs(1)))] {
+            let mut arm = begun(source, 0);
+            let mut fired = Vec::new();
+            let missed = arm.harvest(&now(5_000_000_000), &Policy::DEFAULT, &mut fired);
+            assert!((1_000..=5_000).contains(&missed), "{missed}");
+            assert_eq!(arm.at(), Some(Due::Wall(5_001_000_000)));
+            // The one before is not a second late yet, that is a second late: both are in time.
+            assert_eq!(fired.last().map(|fired| fired.due), Some(Due::Wall(5_000_000_000)));
+        }
+    }
 }
