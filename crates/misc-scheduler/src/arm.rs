@@ -109,6 +109,16 @@ impl Due {
         }
     }
 
+    /// Returns when it is, or was, by tokio's clock.
+    pub(crate) fn moment(self, now: &Now) -> Instant {
+        match self {
+            Self::Mono(at) => at,
+            Self::Wall(at) if at <= now.wall => now.moment_before(at),
+            Self::Wall(at) => later(now.mono, instant::between(now.wall, at)),
+        }
+    }
+
+    /// Returns when it is, or was, by the wall clock.
     pub(crate) fn wall(self, now: &Now) -> i64 {
         match self {
             Self::Mono(at) => now.wall_at(at),

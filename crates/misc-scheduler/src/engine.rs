@@ -1,5 +1,7 @@
 //! The engine: one state behind one lock, shared by the service's loop, the handles and the ends of runs.
 
+mod arming;
+mod command;
 mod drive;
 mod ending;
 mod firing;
@@ -12,6 +14,7 @@ use std::{
     collections::{HashMap, VecDeque},
     mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::Duration,
 };
 
 use misc_core::Context;
@@ -29,14 +32,11 @@ pub(crate) use self::{
     turn::{Drain, Turn, Verdict},
 };
 use crate::{
-    arm::{Arm, Due, Source},
-    clock::{Clock, Now, WallClock},
+    arm::{Arm, Fired, Source},
+    clock::{Clock, WallClock},
     ledger::Claims,
-    on_demand::{Running, Started},
-    refused::{Kind, Refused},
     status::{Outcome, Ran},
-    task::{Compiled, Def, Task},
-    trigger::Trigger,
+    task::Def,
 };
 
 /// Locks a mutex whose data holds at each statement, so that a panic elsewhere does not spoil it.
@@ -79,7 +79,8 @@ struct State {
     alarm: Option<Instant>,
     /// How many ended runs of a task are kept.
     history: usize,
-    fired: Vec<crate::arm::Fired>,
+    /// Kept, so that not each firing has to make one.
+    fired: Vec<Fired>,
 }
 
 /// Where the service is.
@@ -132,7 +133,7 @@ struct Record {
     failures_in_a_row: u32,
     misfires: u64,
     skipped: u64,
-    drift: Option<std::time::Duration>,
+    drift: Option<Duration>,
 }
 
 /// A run that has not ended.
@@ -180,178 +181,6 @@ impl Shared {
 
     pub(crate) fn set_history(&self, runs: usize) {
         lock(&self.state).history = runs;
-    }
-
-    /// Adds a task of the description; what is wrong with it is told at the start.
-    pub(crate) fn describe(self: &Arc<Self>, task: Task) {
-        let compiled = task.compile();
-        let mut state = lock(&self.state);
-        match compiled {
-            Ok(compiled) => {
-                if let Some(problem) = state.clash(&compiled).or_else(|| self.tie(&compiled)) {
-                    state.problems.push(problem);
-                } else {
-                    state.insert(compiled);
-                }
-            }
-            Err(problems) => state.problems.extend(problems),
-        }
-    }
-
-    /// Returns all that is wrong with the description.
-    pub(crate) fn problems(&self) -> Vec<String> {
-        let state = lock(&self.state);
-        state.problems.iter().cloned().chain(state.broken_edges()).collect()
-    }
-
-    /// Adds a task at run time.
-    ///
-    /// # Errors
-    /// All that is wrong with it.
-    pub(crate) fn add(self: &Arc<Self>, task: Task) -> Result<(), Refused> {
-        let compiled = task.compile().map_err(|problems| Refused::new(Kind::Invalid(problems)))?;
-        self.with(|state, fx| {
-            let clash = state.clash(&compiled).into_iter();
-            let problems: Vec<_> = clash.chain(state.broken_edges_of(&compiled.def.name, &compiled.arms)).collect();
-            let problems = if problems.is_empty() { self.tie(&compiled).into_iter().collect() } else { problems };
-            if !problems.is_empty() {
-                return Err(Refused::new(Kind::Invalid(problems)));
-            }
-            let id = state.insert(compiled);
-            if state.phase == Phase::Open {
-                let now = state.clock.now();
-                state.begin(id, &now, fx);
-            }
-            Ok(())
-        })
-    }
-
-    fn tie(self: &Arc<Self>, compiled: &Compiled) -> Option<String> {
-        let is_free = compiled.link.as_ref().is_none_or(|link| link.tie(self));
-        (!is_free).then(|| format!("task `{}`: it belongs to a scheduler already", compiled.def.name))
-    }
-
-    /// Takes a task out: it fires no more, and what is running ends by itself.
-    pub(crate) fn remove(&self, name: &str) -> Result<(), Refused> {
-        self.with(|state, fx| {
-            let id = state.find(name)?;
-            if let Some(waits) = state.followers.get(name).and_then(|ids| ids.first()) {
-                let waits = &state.tasks[*waits].def.name;
-                let problem = format!("task `{name}` cannot go: `{waits}` runs after it; remove that one first");
-                return Err(Refused::new(Kind::Invalid(vec![problem])));
-            }
-            state.remove(id, fx);
-            Ok(())
-        })
-    }
-
-    /// Starts a run now, if the task's policies let it.
-    pub(crate) fn run_now(self: &Arc<Self>, name: &str, payload: Option<Payload>) -> Result<Started, Refused> {
-        let (watcher, ended) = oneshot::channel();
-        self.with(|state, fx| {
-            let id = state.find(name)?;
-            if !matches!(state.phase, Phase::Gating | Phase::Open) {
-                return Err(Refused::new(Kind::NotRunning));
-            }
-            if payload.is_none() && state.tasks[id].def.work.is_none() {
-                return Err(Refused::new(Kind::OnDemand(name.into())));
-            }
-            let now = state.clock.now();
-            let ticket = state.ticket();
-            let request =
-                Request { ticket, due: now.wall, at: now.mono, claim: false, payload, watcher: Some(watcher) };
-            state.request(id, request, &now, fx);
-            Ok(Started { shared: Arc::downgrade(self), id, ticket, ended })
-        })
-    }
-
-    pub(crate) fn run_now_without_argument(self: &Arc<Self>, name: &str) -> Running<()> {
-        Running::new(self.run_now(name, None), Arc::new(Mutex::new(Some(()))))
-    }
-
-    pub(crate) fn pause(&self, name: &str) -> Result<(), Refused> {
-        self.with(|state, _| {
-            let id = state.find(name)?;
-            let entry = &mut state.tasks[id];
-            entry.flags.paused = true;
-            // What is in the queue is stale from now on.
-            entry.arms.iter_mut().for_each(|arm| arm.ticket = 0);
-            Ok(())
-        })
-    }
-
-    /// Lets a task fire again; what it has missed goes through its misfire policy.
-    pub(crate) fn resume(&self, name: &str) -> Result<(), Refused> {
-        self.with(|state, fx| {
-            let id = state.find(name)?;
-            if mem::take(&mut state.tasks[id].flags.paused) {
-                let now = state.clock.now();
-                state.tasks[id].arms.iter_mut().for_each(|arm| arm.strict = true);
-                state.push_all(id, &now, fx);
-            }
-            Ok(())
-        })
-    }
-
-    /// Gives a task another trigger.
-    ///
-    /// # Errors
-    /// All that is wrong with the trigger.
-    pub(crate) fn reschedule(&self, name: &str, trigger: Trigger) -> Result<(), Refused> {
-        let label = trigger.to_string();
-        let is_once = trigger.is_once();
-        let mut problems = Vec::new();
-        let arms: Box<[Arm]> = trigger.compile(&mut problems).into();
-        self.with(|state, fx| {
-            let id = state.find(name)?;
-            if state.tasks[id].def.work.is_none() {
-                return Err(Refused::new(Kind::OnDemand(name.into())));
-            }
-            let mut problems: Vec<_> = problems.iter().map(|problem| format!("task `{name}`: {problem}")).collect();
-            problems.extend(state.broken_edges_of(name, &arms));
-            if !problems.is_empty() {
-                return Err(Refused::new(Kind::Invalid(problems)));
-            }
-            state.unfollow(id);
-            let entry = &mut state.tasks[id];
-            (entry.arms, entry.label, entry.flags.finished) = (arms, label.into(), false);
-            entry.last = None;
-            state.gates -= usize::from(!is_once && mem::take(&mut entry.flags.gates));
-            fx.wake = true;
-            state.follow(id);
-            if state.phase == Phase::Open || (is_once && state.phase == Phase::Gating) {
-                let now = state.clock.now();
-                state.begin(id, &now, fx);
-            }
-            Ok(())
-        })
-    }
-
-    /// Drops what runs of a task, and what waits.
-    pub(crate) fn cancel(&self, name: &str) -> Result<(), Refused> {
-        self.with(|state, fx| {
-            let id = state.find(name)?;
-            state.tasks[id].cancel(fx, |_| true);
-            Ok(())
-        })
-    }
-
-    pub(crate) fn cancel_run(&self, id: usize, ticket: u64) {
-        self.with(|state, fx| {
-            if let Some(entry) = state.tasks.get_mut(id) {
-                entry.cancel(fx, |run| run == ticket);
-            }
-        });
-    }
-
-    /// Asks for the end of the next run.
-    pub(crate) fn next_run(&self, name: &str) -> Result<oneshot::Receiver<Ran>, Refused> {
-        self.with(|state, _| {
-            let id = state.find(name)?;
-            let (watcher, ran) = oneshot::channel();
-            state.tasks[id].record().watchers.push(watcher);
-            Ok(ran)
-        })
     }
 
     /// Works on the state, then does what has to be done outside of the lock.
@@ -467,108 +296,6 @@ impl State {
     fn ticket(&mut self) -> u64 {
         self.tickets += 1;
         self.tickets
-    }
-
-    fn find(&self, name: &str) -> Result<usize, Refused> {
-        self.names.get(name).copied().ok_or_else(|| {
-            let mut known: Vec<_> = self.names.keys().cloned().collect();
-            known.sort();
-            Refused::new(Kind::Unknown { name: name.into(), known })
-        })
-    }
-
-    /// Says whether the name of a task is taken.
-    fn clash(&self, compiled: &Compiled) -> Option<String> {
-        let name = &compiled.def.name;
-        self.names.contains_key(name).then(|| format!("two tasks are named `{name}`; rename one"))
-    }
-
-    fn insert(&mut self, compiled: Compiled) -> usize {
-        let Compiled { def, arms, label, .. } = compiled;
-        let (name, flags) = (Arc::clone(&def.name), Flags::default());
-        let id = self.tasks.insert(Entry { def, arms, label, record: None, last: None, flags });
-        self.names.insert(name, id);
-        self.follow(id);
-        id
-    }
-
-    /// Notes whom a task waits for.
-    fn follow(&mut self, id: usize) {
-        for parent in self.tasks[id].parents() {
-            self.followers.entry(Arc::clone(parent)).or_default().push(id);
-        }
-    }
-
-    fn unfollow(&mut self, id: usize) {
-        for parent in self.tasks[id].parents() {
-            if let Some(followers) = self.followers.get_mut(parent) {
-                followers.retain(|follower| *follower != id);
-                if followers.is_empty() {
-                    self.followers.remove(parent);
-                }
-            }
-        }
-    }
-
-    fn remove(&mut self, id: usize, fx: &mut Effects) {
-        self.unfollow(id);
-        let entry = &mut self.tasks[id];
-        entry.flags.removed = true;
-        entry.drop_waiting(fx);
-        self.gates -= usize::from(mem::take(&mut entry.flags.gates));
-        fx.wake = true;
-        self.names.remove(&entry.def.name);
-        if entry.is_idle() {
-            self.tasks.remove(id);
-        } else {
-            entry.arms = Box::default();
-        }
-    }
-
-    /// Begins the schedule of a task.
-    fn begin(&mut self, id: usize, now: &Now, fx: &mut Effects) {
-        let entry = &mut self.tasks[id];
-        if entry.flags.finished {
-            return;
-        }
-        let last = entry.last;
-        for (at, arm) in entry.arms.iter_mut().enumerate() {
-            if let Source::Own(_) = arm.source {
-                self.asking.push((id, at));
-                fx.wake = true;
-            } else {
-                arm.begin(now, last);
-            }
-        }
-        self.push_all(id, now, fx);
-    }
-
-    /// Puts all arms of a task into the queue.
-    fn push_all(&mut self, id: usize, now: &Now, fx: &mut Effects) {
-        for arm in 0..self.tasks[id].arms.len() {
-            self.push(id, arm, now, fx);
-        }
-    }
-
-    /// Puts an arm into the queue; what was there of it is stale from now on.
-    fn push(&mut self, id: usize, at: usize, now: &Now, fx: &mut Effects) {
-        let ticket = self.ticket();
-        let entry = &mut self.tasks[id];
-        let arm = &mut entry.arms[at];
-        arm.ticket = ticket;
-        let Some(due) = arm.at().filter(|_| !entry.flags.paused) else {
-            return;
-        };
-        let moment = match due {
-            Due::Mono(moment) => moment,
-            Due::Wall(wall) => crate::arm::later(now.mono, crate::instant::between(now.wall, wall)),
-        };
-        fx.wake |= self.alarm.is_none_or(|alarm| moment < alarm);
-        self.queue.push(due, queue::Key { ticket, id, arm: at });
-        if self.queue.len() > 4 * self.tasks.len() + 1_024 {
-            let tasks = &self.tasks;
-            self.queue.retain(|key| is_current(tasks, key));
-        }
     }
 }
 

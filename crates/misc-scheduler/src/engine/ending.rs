@@ -1,6 +1,6 @@
 //! What follows from the end of a run.
 
-use std::sync::Arc;
+use std::{mem, sync::Arc, time::Duration};
 
 use tokio::sync::oneshot;
 use tracing::{info, warn};
@@ -76,7 +76,7 @@ impl State {
         let record = entry.record();
         record.live.retain(|live| live.ticket != ticket);
         let (ended, ran) = (left.ended.clone(), record.note(left, &now, history));
-        let watchers = ran.map(|ran| (std::mem::take(&mut record.watchers), ran));
+        let watchers = ran.map(|ran| (mem::take(&mut record.watchers), ran));
         if let Some((watchers, ran)) = watchers {
             fx.watched.extend(watchers.into_iter().map(|watcher| (watcher, ran.clone())));
         }
@@ -195,7 +195,7 @@ impl Record {
 
 impl Entry {
     /// Drops the runs that a stop does not wait for, or not any longer.
-    pub(super) fn cut(&mut self, waited: std::time::Duration, fx: &mut Effects) {
+    pub(super) fn cut(&mut self, waited: Duration, fx: &mut Effects) {
         let is_over = match self.def.policy.on_stop {
             OnStop::Drain => false,
             OnStop::DrainFor(time) => waited >= time,

@@ -54,14 +54,10 @@ impl State {
             self.pass_over(key, now, fx);
         }
         for Fired { due, delay } in fired.drain(..) {
-            let at = Fired { due, delay }.at();
             let request = Request {
                 ticket: self.ticket(),
                 due: due.wall(now),
-                at: match at {
-                    crate::arm::Due::Mono(at) => at,
-                    crate::arm::Due::Wall(at) => now.moment_before(at),
-                },
+                at: Fired { due, delay }.at().moment(now),
                 claim,
                 payload: None,
                 watcher: None,

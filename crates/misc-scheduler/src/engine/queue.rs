@@ -7,7 +7,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use crate::{arm::Due, clock::Now, instant};
+use crate::{arm::Due, clock::Now};
 
 /// Names one arm of one task; stale once the arm has a later ticket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,8 +87,7 @@ impl Queue {
     /// Returns when the next one is due, as far as is known now.
     pub(super) fn earliest(&self, now: &Now) -> Option<Instant> {
         let mono = self.mono.peek().map(|Reverse(item)| item.at);
-        let wall =
-            self.wall.peek().map(|Reverse(item)| crate::arm::later(now.mono, instant::between(now.wall, item.at)));
+        let wall = self.wall.peek().map(|Reverse(item)| Due::Wall(item.at).moment(now));
         mono.into_iter().chain(wall).min()
     }
 

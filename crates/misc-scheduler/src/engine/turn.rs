@@ -1,6 +1,7 @@
 //! The loop of the service: what it does whenever it wakes up.
 
 use std::{
+    mem,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::Duration,
@@ -10,9 +11,9 @@ use misc_core::{BoxError, Context};
 use tokio::time::Instant;
 use tracing::{error, info};
 
-use super::{Effects, Ended, Phase, Session, Shared, State, is_current, lock};
+use super::{Effects, Ended, Entry, Phase, Session, Shared, State, is_current, lock};
 use crate::{
-    arm::{Due, Source, later},
+    arm::{Arm, Due, Source, later},
     clock::{LOOK_AGAIN, Now, WallClock},
     instant,
     ledger::Claims,
@@ -89,8 +90,7 @@ impl Shared {
     /// Lists the tasks whose firings the ledger keeps.
     pub(crate) fn durable(&self) -> Vec<(usize, Arc<Def>)> {
         let state = lock(&self.state);
-        let durable =
-            |entry: &super::Entry| !entry.def.policy.local && entry.arms.iter().any(crate::arm::Arm::is_shared);
+        let durable = |entry: &Entry| !entry.def.policy.local && entry.arms.iter().any(Arm::is_shared);
         state.tasks.iter().filter(|(_, entry)| durable(entry)).map(|(id, entry)| (id, Arc::clone(&entry.def))).collect()
     }
 
@@ -122,7 +122,7 @@ impl Shared {
 
     /// Does all there is to do now.
     pub(crate) fn turn(&self) -> Turn {
-        let asking = self.with(|state, _| std::mem::take(&mut state.asking));
+        let asking = self.with(|state, _| mem::take(&mut state.asking));
         for (id, arm) in asking {
             self.ask(id, arm);
         }
@@ -200,7 +200,7 @@ impl Drop for Session {
                 state.asking.clear();
                 for (_, entry) in &mut state.tasks {
                     entry.drop_waiting(fx);
-                    entry.arms.iter_mut().for_each(crate::arm::Arm::disarm);
+                    entry.arms.iter_mut().for_each(Arm::disarm);
                     if let Some(record) = &mut entry.record {
                         record.watchers.clear();
                     }
@@ -300,7 +300,7 @@ impl State {
     }
 }
 
-impl super::Entry {
+impl Entry {
     /// Tells whether it has to succeed before the service is ready.
     fn is_gate(&self) -> bool {
         !self.def.policy.background && self.arms.iter().any(|arm| matches!(arm.source, Source::Once))
