@@ -181,7 +181,10 @@ impl Arm {
     }
 
     /// Begins: from the last firing of a former life, if that is known, else from now.
+    ///
+    /// One that lies well ahead is of a clock that was wrong.
     pub(crate) fn begin(&mut self, now: &Now, last: Option<i64>) {
+        let last = last.filter(|last| *last <= now.wall.saturating_add(CORRECTION));
         let due = match &self.source {
             Source::Every { first, .. } => Some(Due::Mono(later(now.mono, *first))),
             Source::Calendar(calendar) => calendar.next(last.unwrap_or(now.wall)).map(Due::Wall),

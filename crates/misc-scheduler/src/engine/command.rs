@@ -149,6 +149,7 @@ impl Shared {
                 return Err(Refused::new(Kind::Invalid(problems)));
             }
             state.unfollow(id);
+            state.asking.retain(|(task, _)| *task != id);
             let entry = &mut state.tasks[id];
             (entry.arms, entry.label, entry.flags.finished) = (arms, label.into(), false);
             entry.last = None;
@@ -235,6 +236,7 @@ impl State {
 
     fn remove(&mut self, id: usize, fx: &mut Effects) {
         self.unfollow(id);
+        self.asking.retain(|(task, _)| *task != id);
         let entry = &mut self.tasks[id];
         entry.flags.removed = true;
         entry.drop_waiting(fx);

@@ -94,9 +94,13 @@ struct Panicked(String);
 #[error("took longer than {0:?}")]
 struct TooLong(Duration);
 
-/// Runs a job to its end, and tells of it, however that comes.
-pub(super) async fn drive(job: Job, ctx: Context) {
-    let mut ending = Ending { job, ctx, began: None, attempts: 0, ended: None, active: None };
+/// Runs a job to its end, and tells of it, however that comes: also when it is dropped before it was begun.
+pub(super) fn drive(job: Job, ctx: Context) -> impl Future<Output = ()> + Send {
+    let ending = Ending { job, ctx, began: None, attempts: 0, ended: None, active: None };
+    run(ending)
+}
+
+async fn run(mut ending: Ending) {
     let claims = ending.job.claims.take();
     if let Some(claims) = &claims {
         // Boxed, as is all that most runs do without: a run is a small future then.

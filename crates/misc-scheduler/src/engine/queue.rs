@@ -1,9 +1,6 @@
 //! What is due when: two heaps, one for each clock.
 
-use std::{
-    cmp::{Ordering, Reverse},
-    collections::BinaryHeap,
-};
+use std::{cmp::Reverse, collections::BinaryHeap};
 
 use tokio::time::Instant;
 
@@ -17,24 +14,13 @@ pub(super) struct Key {
     pub(super) arm: usize,
 }
 
-#[derive(Debug, PartialEq, Eq)]
+/// What is due at the same time goes by its ticket: first come, first served.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Item<T> {
     at: T,
     ticket: u64,
     id: u32,
     arm: u32,
-}
-
-impl<T: Ord> Ord for Item<T> {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.at.cmp(&other.at).then(self.ticket.cmp(&other.ticket))
-    }
-}
-
-impl<T: Ord> PartialOrd for Item<T> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
 }
 
 impl<T> Item<T> {

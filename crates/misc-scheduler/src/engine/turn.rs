@@ -281,7 +281,7 @@ impl State {
         let Some(entry) = self.tasks.get_mut(id) else {
             return;
         };
-        let is_over = entry.flags.finished;
+        let is_over = entry.flags.finished || !matches!(self.phase, Phase::Gating | Phase::Open);
         let Some(arm) = entry.arms.get_mut(at) else {
             return;
         };
@@ -291,7 +291,9 @@ impl State {
         *place = Some(own);
         let due = match fire {
             Fire::At(time) => Some(Due::Wall(instant::of(time).max(now.wall))),
-            Fire::In(time) | Fire::Skip(time) => Some(Due::Mono(later(now.mono, time))),
+            Fire::In(time) => Some(Due::Mono(later(now.mono, time))),
+            // One that is asked again at once would be asked all the time.
+            Fire::Skip(time) => Some(Due::Mono(later(now.mono, time.max(Duration::from_millis(1))))),
             Fire::Stop => None,
         };
         arm.skips = matches!(fire, Fire::Skip(_));

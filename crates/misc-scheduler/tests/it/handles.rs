@@ -139,3 +139,21 @@ async fn a_task_may_steer_itself() {
     assert_eq!((status.runs, status.last_outcome, status.state), (1, Some(Outcome::Cancelled), State::Paused));
     app.stop().await.assert_clean().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_is_cancelled_before_it_has_begun_is_gone() {
+    let notes = Notes::new();
+    let scheduler = Scheduler::new().add(notes.task("task", manual()));
+    let tasks = scheduler.handle();
+    let app = start(scheduler).await;
+    let first = tasks.run_now("task");
+    tasks.cancel("task").unwrap();
+    assert!(first.await.unwrap_err().is_cancelled());
+    assert_eq!((notes.runs(), tasks.status("task").unwrap().active), (0, 0));
+    let second = tasks.run_now("task");
+    second.abort();
+    assert!(second.await.unwrap_err().is_cancelled());
+    tasks.run_now("task").await.unwrap();
+    assert_eq!(notes.runs(), 1);
+    app.stop().await.assert_clean().await;
+}
