@@ -287,11 +287,13 @@ impl Arm {
                 let skipped = u32::try_from(behind.saturating_sub(MISSED as u128)).unwrap_or(u32::MAX);
                 (Some(Due::Mono(later(later(at, period.saturating_mul(skipped)), *period))), skipped.into())
             }
-            (Source::Calendar(calendar), Due::Wall(at)) => {
+            (Source::Calendar(times), Due::Wall(at)) if missed < MISSED => (times.next(at).map(Due::Wall), 0),
+            (Source::Calendar(times), Due::Wall(at)) => {
                 let recently = now.wall.saturating_sub(instant::micros(IN_TIME));
-                let last = if missed < MISSED { None } else { calendar.last_between(at, recently) };
-                let from = if missed < MISSED { at } else { at.max(recently) };
-                (last.or_else(|| calendar.next(from)).map(Due::Wall), 0)
+                match times.last_between(at, recently) {
+                    Some(last) => (Some(Due::Wall(last)), times.count_between(at, last)),
+                    None => (times.next(at.max(recently)).map(Due::Wall), 0),
+                }
             }
             (Source::Anchored { period, .. }, Due::Wall(at)) => {
                 let behind = now.wall.saturating_sub(at) / period;

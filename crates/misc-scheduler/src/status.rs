@@ -101,7 +101,7 @@ pub struct TaskStatus {
     pub failures: u64,
     /// How many runs have failed since the last one that did not.
     pub failures_in_a_row: u32,
-    /// How many firings came more than a second late.
+    /// How many firings came more than a second late. Those of a cron expression are not each counted past a thousand.
     pub misfires: u64,
     /// How many firings were skipped, since the task was running.
     pub skipped: u64,

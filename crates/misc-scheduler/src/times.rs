@@ -65,6 +65,14 @@ impl Times {
         }
     }
 
+    /// Returns how many there are after `from` and before `to`, which is one of them, as far as that can be told at once.
+    pub(crate) fn count_between(&self, from: i64, to: i64) -> u64 {
+        match self {
+            Self::Calendar(_) => 0,
+            Self::Beat(period) => u64::try_from(to.div_euclid(*period) - from.div_euclid(*period) - 1).unwrap_or(0),
+        }
+    }
+
     /// Tells whether these are fixed times of day, which are not repeated when the clock is set back.
     pub(crate) fn is_fixed(&self) -> bool {
         matches!(self, Self::Calendar(calendar) if !calendar.follows_clock())

@@ -122,7 +122,9 @@ impl Shared {
             let id = state.find(name)?;
             if mem::take(&mut state.tasks[id].flags.paused) {
                 let now = state.clock.now();
-                state.tasks[id].arms.iter_mut().for_each(|arm| arm.strict = true);
+                for arm in &mut state.tasks[id].arms {
+                    arm.strict = arm.at().is_some_and(|due| due.is_past(&now));
+                }
                 state.push_all(id, &now, fx);
             }
             Ok(())

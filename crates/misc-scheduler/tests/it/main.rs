@@ -8,6 +8,7 @@ mod handles;
 mod health;
 mod ledger;
 mod misfires;
+mod model;
 mod on_demand;
 mod once;
 mod overlap;
