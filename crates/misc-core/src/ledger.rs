@@ -14,7 +14,7 @@ use crate::error::BoxError;
 /// use std::time::{Duration, SystemTime};
 /// use misc_core::{BoxError, Ledger};
 ///
-/// async fn send_once(ledger: &impl Ledger) -> Result<(), BoxError> {
+/// async fn send_once<L: Ledger>(ledger: &L) -> Result<(), BoxError> {
 ///     let a_day = SystemTime::now() + Duration::from_secs(86_400);
 ///     if ledger.claim("newsletter/2027-01-01", a_day).await? {
 ///         println!("sending");
