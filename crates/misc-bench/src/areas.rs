@@ -6,13 +6,22 @@ mod http;
 mod lifecycle;
 mod log;
 mod metrics;
+mod scheduler;
 mod scrape;
 
 use crate::{Area, Error};
 
 /// All areas.
-pub const AREAS: &[&Area] =
-    &[&config::AREA, &exposition::AREA, &http::AREA, &lifecycle::AREA, &log::AREA, &metrics::AREA, &scrape::AREA];
+pub const AREAS: &[&Area] = &[
+    &config::AREA,
+    &exposition::AREA,
+    &http::AREA,
+    &lifecycle::AREA,
+    &log::AREA,
+    &metrics::AREA,
+    &scheduler::AREA,
+    &scrape::AREA,
+];
 
 /// Finds an area by its name.
 ///

@@ -60,6 +60,8 @@ struct State {
     followers: HashMap<Arc<str>, Vec<usize>>,
     /// What is wrong with the description, told before the start.
     problems: Vec<String>,
+    /// The tasks that make no sense by themselves: who runs after them is not told that they do not exist.
+    refused: Vec<Arc<str>>,
     queue: Queue,
     clock: WallClock,
     clock_setting: Clock,
@@ -109,7 +111,10 @@ struct Entry {
 #[derive(Debug, Clone, Copy, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 struct Flags {
+    /// It has to succeed before the service is ready.
     gates: bool,
+    /// Its schedule has begun.
+    begun: bool,
     paused: bool,
     finished: bool,
     removed: bool,
@@ -276,6 +281,7 @@ impl State {
             names: HashMap::new(),
             followers: HashMap::new(),
             problems: Vec::new(),
+            refused: Vec::new(),
             queue: Queue::default(),
             clock: WallClock::new(clock),
             clock_setting: clock,

@@ -7,6 +7,7 @@ impl State {
     /// Begins the schedule of a task.
     pub(super) fn begin(&mut self, id: usize, now: &Now, fx: &mut Effects) {
         let entry = &mut self.tasks[id];
+        entry.flags.begun = true;
         if entry.flags.finished {
             return;
         }

@@ -20,6 +20,7 @@ use crate::{
 impl Shared {
     /// Adds a task of the description; what is wrong with it is told at the start.
     pub(crate) fn describe(self: &Arc<Self>, task: Task) {
+        let name = Arc::clone(&task.name);
         let compiled = task.compile();
         let mut state = lock(&self.state);
         match compiled {
@@ -30,7 +31,10 @@ impl Shared {
                     state.insert(compiled);
                 }
             }
-            Err(problems) => state.problems.extend(problems),
+            Err(problems) => {
+                state.problems.extend(problems);
+                state.refused.push(name);
+            }
         }
     }
 
@@ -158,6 +162,7 @@ impl Shared {
             state.gates -= usize::from(!is_once && mem::take(&mut entry.flags.gates));
             fx.wake = true;
             state.follow(id);
+            state.tasks[id].flags.begun = false;
             if state.phase == Phase::Open || (is_once && state.phase == Phase::Gating) {
                 let now = state.clock.now();
                 state.begin(id, &now, fx);

@@ -31,7 +31,7 @@ impl State {
     }
 
     fn unknown(&self, name: &str, parent: &Arc<str>) -> Option<String> {
-        if self.names.contains_key(parent) {
+        if self.names.contains_key(parent) || self.refused.contains(parent) {
             return None;
         }
         let mut known: Vec<_> = self.names.keys().filter(|known| ***known != *name).map(|name| &**name).collect();

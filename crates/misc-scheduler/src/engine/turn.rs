@@ -110,6 +110,7 @@ impl Shared {
             let now = state.clock.now();
             state.claims = claims;
             state.phase = Phase::Gating;
+            state.tasks.iter_mut().for_each(|(_, entry)| entry.flags.begun = false);
             let gating: Vec<_> = state.tasks.iter().filter(|(_, entry)| entry.is_gate()).map(|(id, _)| id).collect();
             state.gates = gating.len();
             for id in gating {
@@ -253,7 +254,7 @@ impl State {
 
     fn open_all(&mut self, now: &Now, fx: &mut Effects) {
         self.phase = Phase::Open;
-        let others: Vec<_> = self.tasks.iter().filter(|(_, entry)| !entry.is_gate()).map(|(id, _)| id).collect();
+        let others: Vec<_> = self.tasks.iter().filter(|(_, entry)| !entry.flags.begun).map(|(id, _)| id).collect();
         for id in others {
             self.begin(id, now, fx);
         }

@@ -76,3 +76,18 @@ async fn a_stop_meanwhile_waits_for_it_no_longer_than_for_others() {
     ended.assert_ok();
     assert_eq!(init.ends(), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn one_that_is_added_meanwhile_runs_with_the_others() {
+    let (init, late) = (Notes::taking(SECS(2)), Notes::new());
+    let scheduler = Scheduler::new().add(init.task("init", once()));
+    let tasks = scheduler.handle();
+    let app = TestApp::launch(app(scheduler));
+    app.phases().until("tasks starting").await;
+    pass(SECS(1)).await;
+    tasks.add(late.task("late", once())).unwrap();
+    app.ready().await;
+    pass(SECS(5)).await;
+    assert_eq!((init.runs(), late.began()), (1, vec![2_000]));
+    app.stop().await.assert_clean().await;
+}

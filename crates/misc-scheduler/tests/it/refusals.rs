@@ -77,15 +77,17 @@ async fn all_mistakes_are_told_at_once() {
         .add(Task::new("report", daily("25:00").tz("Mars"), async || {}).timeout(SECS(0)))
         .task("twin", manual(), async || {})
         .task("twin", manual(), async || {})
-        .task("log", after("mesure"), async || {});
+        .task("log", after("mesure"), async || {})
+        .task("after-poll", after("poll"), async || {});
     let report = refused(scheduler).await;
+    assert!(!report.contains("`after-poll` runs after"), "{report}");
     for problem in [
         "task `poll`: ",
         "25:00",
         "Mars",
         "task `report`: its `timeout` is zero",
         "two tasks are named `twin`",
-        "task `log` runs after `mesure`, which does not exist; there are twin",
+        "task `log` runs after `mesure`, which does not exist; there are after-poll, twin",
     ] {
         assert!(report.contains(problem), "{problem}: {report}");
     }
