@@ -4,7 +4,7 @@ use std::{fmt, future::Future, sync::Arc, time::SystemTime};
 
 use misc_core::Context;
 
-use crate::{instant, task::Def};
+use crate::{engine::Shared, handle::Tasks, instant, task::Def};
 
 /// One run of a task, as its work sees it. Cheap to clone.
 ///
@@ -20,6 +20,7 @@ use crate::{instant, task::Def};
 /// ```
 #[derive(Clone)]
 pub struct Run {
+    shared: Arc<Shared>,
     def: Arc<Def>,
     ctx: Context,
     due: i64,
@@ -27,8 +28,8 @@ pub struct Run {
 }
 
 impl Run {
-    pub(crate) fn new(def: Arc<Def>, ctx: Context, due: i64, attempt: u32) -> Self {
-        Self { def, ctx, due, attempt }
+    pub(crate) fn new(shared: Arc<Shared>, def: Arc<Def>, ctx: Context, due: i64, attempt: u32) -> Self {
+        Self { shared, def, ctx, due, attempt }
     }
 
     /// Returns the name of the task.
@@ -71,6 +72,15 @@ impl Run {
     /// As cancel safe as `future`, which may be dropped at any await.
     pub async fn until_stopping<F: Future>(&self, future: F) -> Option<F::Output> {
         self.ctx.until_stopping(future).await
+    }
+
+    /// Returns a handle on the tasks of the scheduler, this one among them.
+    ///
+    /// Work should rather take it from here than keep one: what it keeps is kept by the scheduler itself, which would keep
+    /// itself so.
+    #[must_use]
+    pub fn tasks(&self) -> Tasks {
+        Tasks::new(Arc::clone(&self.shared))
     }
 
     /// Returns the context of the service, for its resources, its meter, and work on blocking threads.

@@ -39,7 +39,8 @@ impl Job {
     }
 
     fn attempt(&self, ctx: &Context, attempt: u32) -> Attempt {
-        let run = Run::new(Arc::clone(&self.def), ctx.clone(), self.request.due, attempt);
+        let (shared, def) = (Arc::clone(&self.shared), Arc::clone(&self.def));
+        let run = Run::new(shared, def, ctx.clone(), self.request.due, attempt);
         match (&self.request.payload, &self.def.work) {
             (Some(payload), _) => payload(run),
             (None, Some(work)) => work(run),

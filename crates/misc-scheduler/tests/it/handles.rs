@@ -1,6 +1,6 @@
 //! Steering tasks at run time.
 
-use misc_scheduler::{Outcome, Scheduler, State, Task, Tasks, after, daily, every, manual, once};
+use misc_scheduler::{Outcome, Run, Scheduler, State, Task, after, daily, every, manual, once};
 
 use crate::subject::{MS, Notes, SECS, pass, scheduler_at, start, time};
 
@@ -125,14 +125,13 @@ async fn a_task_gets_another_trigger() {
 
 #[tokio::test(start_paused = true)]
 async fn a_task_may_steer_itself() {
-    let scheduler = Scheduler::new();
-    let tasks = scheduler.handle();
-    let work = async |tasks: Tasks| {
-        tasks.pause("task").unwrap();
-        tasks.cancel("task").unwrap();
+    let work = async |run: Run| {
+        run.tasks().pause(run.task()).unwrap();
+        run.tasks().cancel("task").unwrap();
         std::future::pending::<()>().await;
     };
-    let scheduler = scheduler.add(Task::with("task", every(SECS(1)), tasks.clone(), work));
+    let scheduler = Scheduler::new().task("task", every(SECS(1)), work);
+    let tasks = scheduler.handle();
     let app = start(scheduler).await;
     pass(SECS(5)).await;
     let status = tasks.status("task").unwrap();
