@@ -12,7 +12,7 @@ use tracing::{error, warn};
 pub use self::{file::FileLedger, memory::MemoryLedger};
 use crate::{engine::one_line, instant, policy::WhenAway, task::Def};
 
-/// How long a claim holds: nobody catches up on a firing that is older.
+/// How long a claim holds: by then every replica has seen that the firing was remembered.
 const CLAIMED: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How long a firing waits for a ledger that is away, unless its task says otherwise.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -70,7 +70,7 @@ impl Claims {
     pub(crate) async fn claim(&self, def: &Def, due: i64, now: i64, ctx: &Context) -> Claim {
         let until = match def.policy.rerun_after {
             Some(time) => now.saturating_add(instant::micros(time)),
-            None => due.saturating_add(instant::micros(CLAIMED)),
+            None => due.max(now).saturating_add(instant::micros(CLAIMED)),
         };
         let claim = self.until_answered(def, due, until, ctx).await;
         if claim == Claim::Won && def.policy.rerun_after.is_none() {

@@ -86,6 +86,31 @@ async fn a_restart_catches_up_by_the_misfire_policy() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn replicas_that_start_together_catch_up_once() {
+    // The ledger looks at the same clock as the schedulers here, on which a claim of long ago is over.
+    let (ledger, notes) = (MemoryLedger::new(), Notes::taking(SECS(1)));
+    let month = SECS(30 * 86_400);
+    let long_ago = humantime::format_rfc3339(SystemTime::now() - 2 * month).to_string();
+    ledger.remember("tasks/task", &long_ago).await.unwrap();
+    let due = SystemTime::now() - month;
+    let replica = || Scheduler::new().ledger(ledger.clone()).add(notes.task("task", at(due)));
+    let (first, second) = (start(replica()).await, start(replica()).await);
+    pass(SECS(10)).await;
+    assert_eq!(notes.runs(), 1);
+    first.stop().await.assert_ok();
+    second.stop().await.assert_ok();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_last_firing_that_lies_ahead_is_of_a_clock_that_was_wrong() {
+    let (ledger, notes) = (MemoryLedger::new(), Notes::new());
+    ledger.remember("tasks/task", "2040-01-01T00:00:00Z").await.unwrap();
+    let scheduler = scheduler_at("2037-01-01T08:59:00Z").ledger(ledger).add(notes.task("task", daily("09:00")));
+    run_for(scheduler, SECS(120)).await;
+    assert_eq!(notes.due(), ["2037-01-01T09:00:00Z"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_task_that_has_never_run_is_caught_up_on_from_its_first_start() {
     let (ledger, notes) = (MemoryLedger::new(), Notes::new());
     let scheduler =
