@@ -94,7 +94,7 @@ async fn replicas_that_start_together_catch_up_once() {
     ledger.remember("tasks/task", &long_ago).await.unwrap();
     let due = SystemTime::now() - month;
     let replica = || Scheduler::new().ledger(ledger.clone()).add(notes.task("task", at(due)));
-    let (first, second) = (start(replica()).await, start(replica()).await);
+    let (first, second) = tokio::join!(start(replica()), start(replica()));
     pass(SECS(10)).await;
     assert_eq!(notes.runs(), 1);
     first.stop().await.assert_ok();
