@@ -84,6 +84,8 @@ impl Shared {
         let mut state = lock(&self.state);
         state.clock = WallClock::new(state.clock_setting);
         state.ctx = Some(ctx.clone());
+        // Of this life the ledger has not told yet.
+        state.tasks.iter_mut().for_each(|(_, entry)| entry.last = None);
         Session(Arc::downgrade(self))
     }
 
