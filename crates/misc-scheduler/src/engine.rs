@@ -11,6 +11,7 @@ mod turn;
 mod view;
 
 use std::{
+    any::Any,
     collections::{HashMap, VecDeque},
     mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
@@ -167,9 +168,16 @@ pub(crate) struct Effects {
     aborts: Vec<misc_core::Task<()>>,
     stop_app: bool,
     wake: bool,
+    /// What is of the user's own, and may do anything when it is dropped.
+    graves: Vec<Box<dyn Any + Send>>,
 }
 
 impl Effects {
+    /// Drops something outside of the lock.
+    fn bury(&mut self, what: impl Send + 'static) {
+        self.graves.push(Box::new(what));
+    }
+
     fn need_context(&self) -> bool {
         self.stop_app || !(self.starts.is_empty() && self.skipped.is_empty() && self.misfires.is_empty())
     }
@@ -202,7 +210,7 @@ impl Shared {
     }
 
     fn apply(&self, fx: Effects, ctx: Option<&Context>) {
-        let Effects { starts, skipped, misfires, told, watched, aborts, stop_app, wake } = fx;
+        let Effects { starts, skipped, misfires, told, watched, aborts, stop_app, wake, graves } = fx;
         if let Some(ctx) = ctx {
             self.start(starts, ctx);
             if stop_app {
@@ -231,6 +239,7 @@ impl Shared {
         if wake {
             self.wake.notify_one();
         }
+        drop(graves);
     }
 
     /// Starts runs, and then notes by what they can be dropped.
@@ -338,7 +347,7 @@ impl Entry {
         }
         for request in mem::take(&mut record.waiting) {
             if which(request.ticket) {
-                fx.told.extend(request.watcher.map(|watcher| (watcher, Ended::cancelled())));
+                request.give_up(fx);
             } else {
                 record.waiting.push_back(request);
             }
@@ -347,8 +356,7 @@ impl Entry {
 
     fn drop_waiting(&mut self, fx: &mut Effects) {
         let waiting = self.record.as_mut().map(|record| mem::take(&mut record.waiting)).unwrap_or_default();
-        let watchers = waiting.into_iter().filter_map(|request| request.watcher);
-        fx.told.extend(watchers.map(|watcher| (watcher, Ended::cancelled())));
+        waiting.into_iter().for_each(|request| request.give_up(fx));
     }
 }
 

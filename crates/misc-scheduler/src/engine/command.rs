@@ -157,7 +157,8 @@ impl Shared {
             state.unfollow(id);
             state.asking.retain(|(task, _)| *task != id);
             let entry = &mut state.tasks[id];
-            (entry.arms, entry.label, entry.flags.finished) = (arms, label.into(), false);
+            fx.bury(mem::replace(&mut entry.arms, arms));
+            (entry.label, entry.flags.finished) = (label.into(), false);
             entry.last = None;
             state.gates -= usize::from(!is_once && mem::take(&mut entry.flags.gates));
             fx.wake = true;
@@ -251,9 +252,9 @@ impl State {
         fx.wake = true;
         self.names.remove(&entry.def.name);
         if entry.is_idle() {
-            self.tasks.remove(id);
+            fx.bury(self.tasks.remove(id));
         } else {
-            entry.arms = Box::default();
+            fx.bury(mem::take(&mut entry.arms));
         }
     }
 }

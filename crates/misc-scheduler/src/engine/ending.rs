@@ -83,7 +83,7 @@ impl State {
         let failures_in_a_row = record.failures_in_a_row;
         if entry.flags.removed {
             if entry.is_idle() {
-                self.tasks.remove(id);
+                fx.bury(self.tasks.remove(id));
             }
             return;
         }

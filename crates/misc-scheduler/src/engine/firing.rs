@@ -33,6 +33,16 @@ pub(crate) struct Request {
     pub(crate) watcher: Option<oneshot::Sender<Ended>>,
 }
 
+impl Request {
+    /// Tells whoever waits that it will not run.
+    pub(super) fn give_up(self, fx: &mut Effects) {
+        fx.told.extend(self.watcher.map(|watcher| (watcher, Ended::cancelled())));
+        if let Some(payload) = self.payload {
+            fx.bury(payload);
+        }
+    }
+}
+
 impl State {
     /// Fires one arm that is due.
     pub(super) fn fire(&mut self, key: Key, now: &Now, fx: &mut Effects) {
@@ -111,6 +121,9 @@ impl State {
             record.skipped += 1;
             let def = Arc::clone(&self.tasks[id].def);
             fx.skipped.push(Skipped { def, watcher: request.watcher });
+            if let Some(payload) = request.payload {
+                fx.bury(payload);
+            }
         }
     }
 

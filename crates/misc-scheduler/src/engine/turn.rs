@@ -281,17 +281,15 @@ impl State {
     /// Puts a schedule back, with what it said.
     fn answered(&mut self, id: usize, at: usize, own: Box<dyn Schedule>, fire: Fire, fx: &mut Effects) {
         let now = self.clock.now();
-        let Some(entry) = self.tasks.get_mut(id) else {
-            return;
+        let is_on = matches!(self.phase, Phase::Gating | Phase::Open);
+        let entry = self.tasks.get_mut(id);
+        let is_on = is_on && entry.as_ref().is_some_and(|entry| !entry.flags.finished);
+        // Gone, or another one, if the task has got another trigger meanwhile.
+        let arm = entry.and_then(|entry| entry.arms.get_mut(at));
+        let Some(arm) = arm.filter(|arm| matches!(arm.source, Source::Own(None))) else {
+            return fx.bury(own);
         };
-        let is_over = entry.flags.finished || !matches!(self.phase, Phase::Gating | Phase::Open);
-        let Some(arm) = entry.arms.get_mut(at) else {
-            return;
-        };
-        let Source::Own(place) = &mut arm.source else {
-            return;
-        };
-        *place = Some(own);
+        arm.source = Source::Own(Some(own));
         let due = match fire {
             Fire::At(time) => Some(Due::Wall(instant::of(time).max(now.wall))),
             Fire::In(time) => Some(Due::Mono(later(now.mono, time))),
@@ -300,7 +298,7 @@ impl State {
             Fire::Stop => None,
         };
         arm.skips = matches!(fire, Fire::Skip(_));
-        arm.plan(due.filter(|_| !is_over), &now);
+        arm.plan(due.filter(|_| is_on), &now);
         self.push(id, at, &now, fx);
     }
 }

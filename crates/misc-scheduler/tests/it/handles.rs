@@ -1,6 +1,9 @@
 //! Steering tasks at run time.
 
-use misc_scheduler::{Outcome, Run, Scheduler, State, Task, after, daily, every, manual, once};
+use misc_scheduler::{
+    Fire, Firing, Outcome, Overlap, Run, Scheduler, State, Task, Tasks, after, custom, daily, every, manual, on_demand,
+    once,
+};
 
 use crate::subject::{MS, Notes, SECS, pass, scheduler_at, start, time};
 
@@ -155,4 +158,42 @@ async fn a_run_that_is_cancelled_before_it_has_begun_is_gone() {
     tasks.run_now("task").await.unwrap();
     assert_eq!(notes.runs(), 1);
     app.stop().await.assert_clean().await;
+}
+
+/// What looks at the tasks when it is dropped.
+#[derive(Clone)]
+struct Curious(Tasks);
+
+impl Drop for Curious {
+    fn drop(&mut self) {
+        drop(self.0.list());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_tasks_hold_may_use_the_handle_when_it_is_dropped() {
+    let scheduler = Scheduler::new();
+    let tasks = scheduler.handle();
+    let app = start(scheduler).await;
+    let curious = Curious(tasks.clone());
+    tasks.add(Task::with("task", every(SECS(1)), curious.clone(), async |_: Curious| {})).unwrap();
+    let held = curious.clone();
+    let own = custom(move |_: &Firing| {
+        let _held = &held;
+        Fire::In(SECS(1))
+    });
+    tasks.add(Task::with("own", own, curious.clone(), async |_: Curious| {})).unwrap();
+    let (orders, task) = on_demand("orders", async |_: Curious| Ok::<(), std::io::Error>(()));
+    tasks.add(task.concurrency(1).overlap(Overlap::QueueOne)).unwrap();
+    let runs: Vec<_> = (0..4).map(|_| orders.start(curious.clone())).collect();
+    tasks.cancel("orders").unwrap();
+    pass(SECS(3)).await;
+    tasks.reschedule("own", manual()).unwrap();
+    for task in ["task", "own", "orders"] {
+        tasks.remove(task).unwrap();
+    }
+    pass(SECS(3)).await;
+    assert!(tasks.list().is_empty());
+    drop((runs, orders));
+    app.stop().await.assert_ok();
 }
