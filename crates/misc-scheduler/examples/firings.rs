@@ -7,7 +7,7 @@
 use std::{process::ExitCode, time::Duration};
 
 use misc_core::App;
-use misc_scheduler::{FileLedger, Run, Scheduler, Task, cron, daily, every};
+use misc_scheduler::{FileLedger, Run, Scheduler, Task, Trigger, cron, daily, every};
 
 fn main() -> ExitCode {
     misc_core::main(async || {
@@ -26,13 +26,18 @@ fn clock() -> Scheduler {
         .task("fixed", daily("09:00"), say)
         .task("wildcard", cron("0 * * * *"), say)
         .task("interval", every(Duration::from_millis(500)), say)
-        .task("begins", misc_scheduler::once(), say)
+        .task("begins", begins(), say)
 }
 
 /// A task that fires each second, on one of those that share the file.
 fn replica(file: &str) -> Scheduler {
     let task = Task::new("task", cron("* * * * * *"), say);
-    Scheduler::new().ledger(FileLedger::new(file)).add(task).task("begins", misc_scheduler::once(), say)
+    Scheduler::new().ledger(FileLedger::new(file)).add(task).task("begins", begins(), say)
+}
+
+/// Fires once all others are armed.
+fn begins() -> Trigger {
+    every(Duration::from_secs(3_600)).immediately().limit(1).into()
 }
 
 async fn say(run: Run) {
