@@ -1,6 +1,6 @@
 //! The armed trigger: what is due, and what comes after.
 
-use std::{collections::VecDeque, fmt, sync::Arc, time::Duration};
+use std::{collections::VecDeque, fmt, mem, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
@@ -41,14 +41,22 @@ pub(crate) enum Source {
         on: On,
     },
     Manual,
-    /// Taken out while it is asked.
-    Own(Option<Box<dyn Schedule>>),
+    Own(Own),
 }
 
 impl Source {
     pub(crate) fn calendar(times: Times) -> Self {
         Self::Calendar(Box::new(times))
     }
+}
+
+/// A schedule of the user's own.
+pub(crate) enum Own {
+    Here(Box<dyn Schedule>),
+    /// Taken out while it is asked; the number tells this question from any other.
+    Asked(u64),
+    /// It has said that it never fires again.
+    Over,
 }
 
 /// What a period counts from.
@@ -215,7 +223,23 @@ impl Arm {
     }
 
     pub(crate) fn disarm(&mut self) {
-        self.due = None;
+        (self.due, self.strict) = (None, false);
+    }
+
+    /// Takes out a schedule of the user's own that has to say when it fires next.
+    pub(crate) fn ask(&mut self, question: u64) -> Option<Box<dyn Schedule>> {
+        match &mut self.source {
+            Source::Own(own @ Own::Here(_)) if self.due.is_none() => match mem::replace(own, Own::Asked(question)) {
+                Own::Here(schedule) => Some(schedule),
+                Own::Asked(_) | Own::Over => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Tells whether the schedule that was asked this question belongs here.
+    pub(crate) fn has_asked(&self, question: u64) -> bool {
+        matches!(self.source, Source::Own(Own::Asked(asked)) if asked == question)
     }
 
     /// Plans what counts from the end of a run.
@@ -250,13 +274,17 @@ impl Arm {
 
     /// Takes what is due, adds to `fired` what shall run of it, plans what comes next; returns how many were missed.
     pub(crate) fn harvest(&mut self, now: &Now, policy: &Policy, fired: &mut Vec<Fired>) -> u64 {
-        let tolerance = if std::mem::take(&mut self.strict) { Duration::ZERO } else { IN_TIME };
+        let tolerance = if mem::take(&mut self.strict) { Duration::ZERO } else { IN_TIME };
         let mut missed = Missed::default();
         let mut in_time = 0;
         let from = fired.len();
         while let Some(due) = self.due.filter(|due| due.after(self.delay).is_past(now)) {
             let one = Fired { due, delay: self.delay };
             self.has_fired = true;
+            if let Source::At(_) = self.source {
+                // It is over: a service that is restarted right after does not fire it again.
+                self.source = Source::Manual;
+            }
             if one.at().lateness(now) <= tolerance {
                 fired.push(one);
                 in_time += 1;

@@ -21,16 +21,20 @@ use std::{
 use misc_core::Context;
 use slab::Slab;
 use tokio::{
+    runtime::Handle,
     sync::{Notify, oneshot},
     time::Instant,
 };
-use tracing::warn;
+use tracing::{info, warn};
 
-use self::{drive::drive, queue::Queue};
 pub(crate) use self::{
-    drive::{Ended, Job, one_line},
+    drive::{Ended, Job, one_line, panic_message},
     firing::{Payload, Request},
     turn::{Drain, Turn, Verdict},
+};
+use self::{
+    drive::{drive, drop_caught},
+    queue::Queue,
 };
 use crate::{
     arm::{Arm, Fired, Source},
@@ -67,7 +71,7 @@ struct State {
     clock: WallClock,
     clock_setting: Clock,
     phase: Phase,
-    ctx: Option<Context>,
+    home: Option<Home>,
     claims: Option<Arc<Claims>>,
     /// Tasks that run once and have to succeed before the service is ready.
     gates: usize,
@@ -86,11 +90,21 @@ struct State {
     fired: Vec<Fired>,
 }
 
+/// Where runs live.
+#[derive(Clone)]
+struct Home {
+    ctx: Context,
+    /// Handles may be used on threads that know of none.
+    runtime: Handle,
+}
+
 /// Where the service is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// It does not run.
+    /// It has not been started.
     Idle,
+    /// It has ended; a restart begins anew.
+    Over,
     /// Its once tasks have to succeed first.
     Gating,
     Open,
@@ -168,6 +182,8 @@ pub(crate) struct Effects {
     aborts: Vec<misc_core::Task<()>>,
     stop_app: bool,
     wake: bool,
+    /// How far the clock was set, in microseconds.
+    step: Option<i64>,
     /// What is of the user's own, and may do anything when it is dropped.
     graves: Vec<Box<dyn Any + Send>>,
 }
@@ -178,7 +194,7 @@ impl Effects {
         self.graves.push(Box::new(what));
     }
 
-    fn need_context(&self) -> bool {
+    fn need_home(&self) -> bool {
         self.stop_app || !(self.starts.is_empty() && self.skipped.is_empty() && self.misfires.is_empty())
     }
 }
@@ -199,22 +215,26 @@ impl Shared {
     /// Works on the state, then does what has to be done outside of the lock.
     fn with<T>(&self, work: impl FnOnce(&mut State, &mut Effects) -> T) -> T {
         let mut fx = Effects::default();
-        let (result, ctx) = {
+        let (result, home) = {
             let mut state = lock(&self.state);
             let result = work(&mut state, &mut fx);
-            let ctx = if fx.need_context() { state.ctx.clone() } else { None };
-            (result, ctx)
+            let home = if fx.need_home() { state.home.clone() } else { None };
+            (result, home)
         };
-        self.apply(fx, ctx.as_ref());
+        self.apply(fx, home.as_ref());
         result
     }
 
-    fn apply(&self, fx: Effects, ctx: Option<&Context>) {
-        let Effects { starts, skipped, misfires, told, watched, aborts, stop_app, wake, graves } = fx;
-        if let Some(ctx) = ctx {
-            self.start(starts, ctx);
+    fn apply(&self, fx: Effects, home: Option<&Home>) {
+        let Effects { starts, skipped, misfires, told, watched, aborts, stop_app, wake, step, graves } = fx;
+        if let Some(step) = step {
+            info!(by = step as f64 / 1e6, "the clock was set");
+        }
+        let ctx = home.map(|home| &home.ctx);
+        if let Some(home) = home {
+            self.start(starts, home);
             if stop_app {
-                drop(ctx.app().root().shutdown());
+                drop(home.ctx.app().root().shutdown());
             }
         }
         for (def, missed) in misfires {
@@ -239,14 +259,15 @@ impl Shared {
         if wake {
             self.wake.notify_one();
         }
-        drop(graves);
+        graves.into_iter().for_each(drop_caught);
     }
 
     /// Starts runs, and then notes by what they can be dropped.
-    fn start(&self, starts: Vec<Job>, ctx: &Context) {
+    fn start(&self, starts: Vec<Job>, Home { ctx, runtime }: &Home) {
         if starts.is_empty() {
             return;
         }
+        let _inside = runtime.enter();
         let started: Vec<_> = starts
             .into_iter()
             .map(|job| {
@@ -295,7 +316,7 @@ impl State {
             clock: WallClock::new(clock),
             clock_setting: clock,
             phase: Phase::Idle,
-            ctx: None,
+            home: None,
             claims: None,
             gates: 0,
             tickets: 0,

@@ -3,19 +3,27 @@
 mod file;
 mod memory;
 
-use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
+use std::{future::Future, panic::AssertUnwindSafe, pin::Pin, sync::Arc, time::Duration};
 
+use futures_util::FutureExt as _;
 use misc_core::{BoxError, Context, Ledger};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use tracing::{error, warn};
 
 pub use self::{file::FileLedger, memory::MemoryLedger};
-use crate::{engine::one_line, instant, policy::WhenAway, task::Def};
+use crate::{
+    engine::{one_line, panic_message},
+    instant,
+    policy::WhenAway,
+    task::Def,
+};
 
 /// How long a claim holds: by then every replica has seen that the firing was remembered.
 const CLAIMED: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How long a firing waits for a ledger that is away, unless its task says otherwise.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long the ledger may take to answer.
+const ANSWER: Duration = Duration::from_secs(10);
 const RETRY: Duration = Duration::from_secs(1);
 
 type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send + 'a>>;
@@ -29,15 +37,24 @@ pub(crate) trait DynLedger: Send + Sync {
 
 impl<L: Ledger> DynLedger for L {
     fn claim<'a>(&'a self, key: &'a str, until: i64) -> Answer<'a, bool> {
-        Box::pin(Ledger::claim(self, key, instant::to_system_time(until)))
+        Box::pin(answered(async move { Ledger::claim(self, key, instant::to_system_time(until)).await }))
     }
 
     fn remember<'a>(&'a self, key: &'a str, value: &'a str) -> Answer<'a, ()> {
-        Box::pin(Ledger::remember(self, key, value))
+        Box::pin(answered(async move { Ledger::remember(self, key, value).await }))
     }
 
     fn recall<'a>(&'a self, key: &'a str) -> Answer<'a, Option<String>> {
-        Box::pin(Ledger::recall(self, key))
+        Box::pin(answered(async move { Ledger::recall(self, key).await }))
+    }
+}
+
+/// Waits for an answer, for a time: a ledger that hangs is away, and so is one that panics.
+async fn answered<T>(answer: impl Future<Output = Result<T, BoxError>>) -> Result<T, BoxError> {
+    match timeout(ANSWER, AssertUnwindSafe(answer).catch_unwind()).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(panic)) => Err(format!("the ledger has panicked: {}", panic_message(&*panic)).into()),
+        Err(_) => Err(format!("the ledger has not answered within {ANSWER:?}").into()),
     }
 }
 

@@ -121,7 +121,8 @@ impl Retry {
         }
         let doubled = 2u32.saturating_pow(attempt.saturating_sub(1));
         let full = self.initial.saturating_mul(doubled).min(self.max);
-        Some(full.mul_f64(1.0 - self.jitter * fastrand::f64()))
+        let jittered = Duration::try_from_secs_f64(full.as_secs_f64() * (1.0 - self.jitter * fastrand::f64()));
+        Some(jittered.map_or(full, |delay| delay.min(full)))
     }
 
     pub(crate) fn problems(&self, problems: &mut Vec<String>) {

@@ -137,10 +137,10 @@ impl Scheduler {
         recalled.into_iter().collect()
     }
 
-    async fn recall_one(&self, claims: &Claims, id: usize, def: &Def) {
+    async fn recall_one(&self, claims: &Claims, id: usize, def: &Arc<Def>) {
         loop {
             match claims.last(def, self.shared.wall()).await {
-                Ok(last) => return last.into_iter().for_each(|last| self.shared.recalled(id, last)),
+                Ok(last) => return last.into_iter().for_each(|last| self.shared.recalled(id, def, last)),
                 Err(error) => warn!(task = %def.name, error, "the ledger does not say when this task last ran"),
             }
             if !claims.waits() {
@@ -161,7 +161,7 @@ impl Scheduler {
                 Turn::Again => {
                     tokio::task::yield_now().await;
                     if ctx.is_stopping() {
-                        return Verdict::Stop;
+                        return self.shared.verdict();
                     }
                     continue;
                 }
@@ -170,7 +170,7 @@ impl Scheduler {
             };
             tokio::select! {
                 biased;
-                () = ctx.stopping() => return Verdict::Stop,
+                () = ctx.stopping() => return self.shared.verdict(),
                 () = self.shared.woken() => {}
                 () = until(alarm) => {}
             }
@@ -205,7 +205,9 @@ impl Default for Scheduler {
 
 impl Service for Scheduler {
     async fn run(self, ctx: Context) -> Result<(), BoxError> {
-        let _session = self.shared.open(&ctx);
+        let Some(_session) = self.shared.open(&ctx) else {
+            return Err("this scheduler runs as another service already; register it once".into());
+        };
         let tasks = self.handle();
         ctx.inspect("tasks", move || tasks.list());
         let claims = self.ledger.as_ref().map(|ledger| Claims::new(Arc::clone(ledger), self.when_away, ctx.name()));

@@ -14,7 +14,7 @@ pub use self::{
     own::{Fire, Firing, Schedule, custom},
 };
 use crate::{
-    arm::{Arm, Bounds, Source},
+    arm::{Arm, Bounds, Own, Source},
     instant,
 };
 
@@ -153,7 +153,7 @@ impl Trigger {
             Kind::Once => Some(Source::Once),
             Kind::After(after) => after.compile(problems),
             Kind::Manual => Some(Source::Manual),
-            Kind::Own(own) => Some(Source::Own(Some(own))),
+            Kind::Own(own) => Some(Source::Own(Own::Here(own))),
             Kind::Either(triggers) => return Self::compile_each(triggers, &bounds, arms, problems),
         };
         arms.extend(source.map(|source| Arm::new(source, bounds)));

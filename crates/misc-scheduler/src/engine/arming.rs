@@ -41,9 +41,7 @@ impl State {
         };
         fx.wake |= self.alarm.is_none_or(|alarm| due.moment(now) < alarm);
         self.queue.push(due, Key { ticket, id, arm: at });
-        if self.queue.len() > 4 * self.tasks.len() + 1_024 {
-            let tasks = &self.tasks;
-            self.queue.retain(|key| is_current(tasks, key));
-        }
+        let tasks = &self.tasks;
+        self.queue.sweep(|key| is_current(tasks, key));
     }
 }

@@ -22,11 +22,11 @@ impl Shared {
     pub(crate) fn describe(self: &Arc<Self>, task: Task) {
         let name = Arc::clone(&task.name);
         let compiled = task.compile();
-        let mut state = lock(&self.state);
-        match compiled {
+        self.with(|state, fx| match compiled {
             Ok(compiled) => {
                 if let Some(problem) = state.clash(&compiled).or_else(|| self.tie(&compiled)) {
                     state.problems.push(problem);
+                    fx.bury(compiled);
                 } else {
                     state.insert(compiled);
                 }
@@ -35,7 +35,7 @@ impl Shared {
                 state.problems.extend(problems);
                 state.refused.push(name);
             }
-        }
+        });
     }
 
     /// Returns all that is wrong with the description.
@@ -55,6 +55,7 @@ impl Shared {
             let problems: Vec<_> = clash.chain(state.broken_edges_of(&compiled.def.name, &compiled.arms)).collect();
             let problems = if problems.is_empty() { self.tie(&compiled).into_iter().collect() } else { problems };
             if !problems.is_empty() {
+                fx.bury(compiled);
                 return Err(Refused::new(Kind::Invalid(problems)));
             }
             let id = state.insert(compiled);
@@ -86,8 +87,10 @@ impl Shared {
     }
 
     /// Starts a run now, if the task's policies let it.
-    pub(crate) fn run_now(self: &Arc<Self>, name: &str, payload: Option<Payload>) -> Result<Started, Refused> {
+    pub(crate) fn run_now(self: &Arc<Self>, name: &str, mut payload: Option<Payload>) -> Result<Started, Refused> {
         let (watcher, ended) = oneshot::channel();
+        // Not moved into what is done under the lock: refused, it is dropped here.
+        let payload = &mut payload;
         self.with(|state, fx| {
             let id = state.find(name)?;
             if !matches!(state.phase, Phase::Gating | Phase::Open) {
@@ -98,8 +101,8 @@ impl Shared {
             }
             let now = state.clock.now();
             let ticket = state.ticket();
-            let request =
-                Request { ticket, due: now.wall, at: now.mono, claim: false, payload, watcher: Some(watcher) };
+            let (payload, watcher) = (payload.take(), Some(watcher));
+            let request = Request { ticket, due: now.wall, at: now.mono, claim: false, payload, watcher };
             state.request(id, request, &now, fx);
             Ok(Started { shared: Arc::downgrade(self), id, ticket, ended })
         })
@@ -143,21 +146,23 @@ impl Shared {
         let label = trigger.to_string();
         let is_once = trigger.is_once();
         let mut problems = Vec::new();
-        let arms: Box<[Arm]> = trigger.compile(&mut problems).into();
+        let mut arms: Box<[Arm]> = trigger.compile(&mut problems).into();
+        // Not moved into what is done under the lock: the old ones, or those that are refused, are dropped here.
+        let arms = &mut arms;
         self.with(|state, fx| {
             let id = state.find(name)?;
             if state.tasks[id].def.work.is_none() {
                 return Err(Refused::new(Kind::OnDemand(name.into())));
             }
             let mut problems: Vec<_> = problems.iter().map(|problem| format!("task `{name}`: {problem}")).collect();
-            problems.extend(state.broken_edges_of(name, &arms));
+            problems.extend(state.broken_edges_of(name, arms));
             if !problems.is_empty() {
                 return Err(Refused::new(Kind::Invalid(problems)));
             }
             state.unfollow(id);
             state.asking.retain(|(task, _)| *task != id);
             let entry = &mut state.tasks[id];
-            fx.bury(mem::replace(&mut entry.arms, arms));
+            mem::swap(&mut entry.arms, arms);
             (entry.label, entry.flags.finished) = (label.into(), false);
             entry.last = None;
             state.gates -= usize::from(!is_once && mem::take(&mut entry.flags.gates));
@@ -193,8 +198,13 @@ impl Shared {
     pub(crate) fn next_run(&self, name: &str) -> Result<oneshot::Receiver<Ran>, Refused> {
         self.with(|state, _| {
             let id = state.find(name)?;
+            if state.phase == Phase::Over {
+                return Err(Refused::new(Kind::NotRunning));
+            }
             let (watcher, ran) = oneshot::channel();
-            state.tasks[id].record().watchers.push(watcher);
+            let watchers = &mut state.tasks[id].record().watchers;
+            watchers.retain(|watcher| !watcher.is_closed());
+            watchers.push(watcher);
             Ok(ran)
         })
     }
@@ -256,5 +266,21 @@ impl State {
         } else {
             fx.bury(mem::take(&mut entry.arms));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manual;
+
+    #[test]
+    fn who_does_not_wait_any_more_is_forgotten() {
+        let shared = Shared::new();
+        shared.describe(Task::new("task", manual(), async || {}));
+        for _ in 0..1_000 {
+            drop(shared.next_run("task"));
+        }
+        assert_eq!(lock(&shared.state).tasks[0].record().watchers.len(), 1);
     }
 }

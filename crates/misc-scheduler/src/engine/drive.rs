@@ -203,11 +203,11 @@ impl Ending {
         match (claim, def.policy.rerun_after) {
             (Claim::Away, _) => shared.missed(*id, def),
             (Claim::Elsewhere, Some(time)) => {
-                let (shared, id, due) = (Arc::clone(shared), *id, request.due);
+                let (shared, id, def, due) = (Arc::clone(shared), *id, Arc::clone(def), request.due);
                 // A moment later than that one's claim ends, which was made a moment before.
                 self.ctx.spawn_until_stopping(async move {
-                    sleep(time + Duration::from_secs(1)).await;
-                    shared.fire_again(id, due);
+                    sleep(time.saturating_add(Duration::from_secs(1))).await;
+                    shared.fire_again(id, &def, due);
                 });
             }
             _ => {}
@@ -255,20 +255,29 @@ impl Future for Caught {
 
 impl Drop for Caught {
     fn drop(&mut self) {
-        let work = self.0.take();
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(work))) {
-            error!(panic = panic_message(&*panic), "what a task was dropped with has panicked");
-        }
+        drop_caught(self.0.take());
     }
 }
 
-fn panic_message(payload: &(dyn Any + Send)) -> String {
+/// Drops what is the user's own, whose panic harms nobody else.
+pub(super) fn drop_caught<T>(what: T) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(what))) {
+        error!(panic = panic_message(&*panic), "what a task was dropped with has panicked");
+    }
+}
+
+pub(crate) fn panic_message(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "(no message)".to_owned())
 }
 
-/// Writes an error and its sources.
+/// Writes an error and its sources; one whose own text panics is but said to do so.
 pub(crate) fn one_line(error: &(dyn std::error::Error + Send + Sync + 'static)) -> String {
+    let text = catch_unwind(AssertUnwindSafe(|| with_sources(error)));
+    text.unwrap_or_else(|_| "an error that panics when it is written".to_owned())
+}
+
+fn with_sources(error: &(dyn std::error::Error + Send + Sync + 'static)) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(source) = next {

@@ -29,7 +29,7 @@ impl Shared {
         let ended = left.ended.clone();
         let is_cut = self.with(|state, fx| {
             state.ended(id, ticket, def, left, fx);
-            matches!(state.phase, Phase::Stopping | Phase::Idle) && ended.outcome == Some(Outcome::Cancelled)
+            matches!(state.phase, Phase::Stopping | Phase::Over) && ended.outcome == Some(Outcome::Cancelled)
         });
         if is_cut && def.policy.on_stop == OnStop::Cancel {
             info!(task = %def.name, "task was cancelled by the stop");
@@ -40,9 +40,10 @@ impl Shared {
     }
 
     /// A firing that another replica has claimed may not have been finished by it.
-    pub(super) fn fire_again(&self, id: usize, due: i64) {
+    pub(super) fn fire_again(&self, id: usize, def: &Arc<Def>, due: i64) {
         self.with(|state, fx| {
-            let is_on = state.tasks.get(id).is_some_and(|entry| !entry.flags.finished && !entry.flags.removed);
+            let entry = state.tasks.get(id).filter(|entry| Arc::ptr_eq(&entry.def, def));
+            let is_on = entry.is_some_and(|entry| !entry.flags.finished && !entry.flags.removed);
             if is_on && matches!(state.phase, Phase::Gating | Phase::Open) {
                 let (now, ticket) = (state.clock.now(), state.ticket());
                 let at = now.mono;
@@ -74,6 +75,9 @@ impl State {
             return;
         };
         let record = entry.record();
+        // Dropped, but not by us: the service is over, and nothing more can start.
+        let is_lost = left.ended.outcome == Some(Outcome::Cancelled)
+            && record.live.iter().any(|live| live.ticket == ticket && !live.cancelled);
         record.live.retain(|live| live.ticket != ticket);
         let (ended, ran) = (left.ended.clone(), record.note(left, &now, history));
         let watchers = ran.map(|ran| (mem::take(&mut record.watchers), ran));
@@ -88,7 +92,7 @@ impl State {
             return;
         }
         self.follow_policy(id, def, &ended, failures_in_a_row, fx);
-        if matches!(self.phase, Phase::Gating | Phase::Open) {
+        if matches!(self.phase, Phase::Gating | Phase::Open) && !is_lost {
             self.plan_from_end(id, &now, fx);
             if matches!(ended.outcome, Some(outcome) if outcome != Outcome::Cancelled) {
                 self.fire_followers(&def.name, ended.has_failed(), &now, fx);

@@ -53,8 +53,8 @@ impl State {
             return self.asking.push((key.id, key.arm));
         }
         let mut fired = mem::take(&mut self.fired);
-        let missed = arm.harvest(now, &def.policy, &mut fired);
         let claim = self.claims.is_some() && arm.is_shared() && !def.policy.local;
+        let missed = arm.harvest(now, &def.policy, &mut fired);
         if missed > 0 {
             fx.misfires.push((Arc::clone(def), missed));
             self.tasks[key.id].record().misfires += missed;

@@ -6,6 +6,9 @@ use tokio::time::Instant;
 
 use crate::{arm::Due, clock::Now};
 
+/// How many entries there may be before those that are stale are looked for.
+const SWEEP: usize = 1_024;
+
 /// Names one arm of one task; stale once the arm has a later ticket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Key {
@@ -39,6 +42,7 @@ impl<T> Item<T> {
 pub(super) struct Queue {
     mono: BinaryHeap<Reverse<Item<Instant>>>,
     wall: BinaryHeap<Reverse<Item<i64>>>,
+    sweep_at: usize,
 }
 
 impl Queue {
@@ -81,16 +85,47 @@ impl Queue {
         !self.wall.is_empty()
     }
 
-    pub(super) fn len(&self) -> usize {
+    fn len(&self) -> usize {
         self.mono.len() + self.wall.len()
     }
 
-    pub(super) fn retain(&mut self, is_current: impl Fn(&Key) -> bool) {
-        self.mono.retain(|Reverse(item)| is_current(&item.key()));
-        self.wall.retain(|Reverse(item)| is_current(&item.key()));
+    /// Drops what is stale, once there is twice as much as after the last time.
+    pub(super) fn sweep(&mut self, is_current: impl Fn(&Key) -> bool) {
+        if self.len() > self.sweep_at.max(SWEEP) {
+            self.mono.retain(|Reverse(item)| is_current(&item.key()));
+            self.wall.retain(|Reverse(item)| is_current(&item.key()));
+            self.sweep_at = 2 * self.len();
+        }
     }
 
     pub(super) fn clear(&mut self) {
         *self = Self::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{cell::Cell, time::Duration};
+
+    use super::*;
+
+    #[test]
+    fn is_seldom_swept_when_nothing_is_stale() {
+        let (mut queue, looks, now) = (Queue::default(), Cell::new(0), Instant::now());
+        for ticket in 0..10_000 {
+            queue.push(Due::Mono(now + Duration::from_secs(ticket)), Key { ticket, id: 0, arm: 0 });
+            queue.sweep(|_| {
+                looks.set(looks.get() + 1);
+                true
+            });
+        }
+        assert!(looks.get() < 20_000, "{}", looks.get());
+        // What is stale does not pile up.
+        queue.sweep(|_| false);
+        for ticket in 0..50_000 {
+            queue.push(Due::Wall(0), Key { ticket, id: 0, arm: 0 });
+            queue.sweep(|_| false);
+            assert!(queue.len() < 20_000);
+        }
     }
 }

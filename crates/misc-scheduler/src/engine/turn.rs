@@ -8,12 +8,12 @@ use std::{
 };
 
 use misc_core::{BoxError, Context};
-use tokio::time::Instant;
-use tracing::{error, info};
+use tokio::{runtime::Handle, time::Instant};
+use tracing::error;
 
-use super::{Effects, Ended, Entry, Phase, Session, Shared, State, is_current, lock};
+use super::{Effects, Ended, Entry, Home, Phase, Session, Shared, State, is_current, lock};
 use crate::{
-    arm::{Arm, Due, Source, later},
+    arm::{Arm, Due, Own, Source, later},
     clock::{LOOK_AGAIN, Now, WallClock},
     instant,
     ledger::Claims,
@@ -79,14 +79,17 @@ impl Verdict {
 }
 
 impl Shared {
-    /// Takes the service's context; what is dropped gives it back.
-    pub(crate) fn open(self: &Arc<Self>, ctx: &Context) -> Session {
+    /// Takes the service's context; what is dropped gives it back. `None` if another service runs it already.
+    pub(crate) fn open(self: &Arc<Self>, ctx: &Context) -> Option<Session> {
         let mut state = lock(&self.state);
+        if state.home.is_some() {
+            return None;
+        }
         state.clock = WallClock::new(state.clock_setting);
-        state.ctx = Some(ctx.clone());
+        state.home = Some(Home { ctx: ctx.clone(), runtime: Handle::current() });
         // Of this life the ledger has not told yet.
         state.tasks.iter_mut().for_each(|(_, entry)| entry.last = None);
-        Session(Arc::downgrade(self))
+        Some(Session(Arc::downgrade(self)))
     }
 
     /// Lists the tasks whose firings the ledger keeps.
@@ -96,8 +99,9 @@ impl Shared {
         state.tasks.iter().filter(|(_, entry)| durable(entry)).map(|(id, entry)| (id, Arc::clone(&entry.def))).collect()
     }
 
-    pub(crate) fn recalled(&self, id: usize, last: i64) {
-        if let Some(entry) = lock(&self.state).tasks.get_mut(id) {
+    pub(crate) fn recalled(&self, id: usize, def: &Arc<Def>, last: i64) {
+        // Its place may be another one's by now.
+        if let Some(entry) = lock(&self.state).tasks.get_mut(id).filter(|entry| Arc::ptr_eq(&entry.def, def)) {
             entry.last = Some(last);
         }
     }
@@ -135,7 +139,7 @@ impl Shared {
     /// Asks a schedule of the user's own when it fires next. It is out of the state meanwhile, and may ask for that itself.
     fn ask(&self, id: usize, at: usize) {
         let asked = self.with(|state, _| {
-            let now = state.clock.now();
+            let (now, question) = (state.clock.now(), state.ticket());
             let entry = state.tasks.get_mut(id)?;
             let record = entry.record.as_ref();
             let firing = Firing {
@@ -144,18 +148,21 @@ impl Shared {
                 outcome: record.and_then(|record| record.last_outcome),
                 count: record.map_or(0, |record| record.fired),
             };
-            let Source::Own(own) = &mut entry.arms.get_mut(at)?.source else {
-                return None;
-            };
-            Some((Arc::clone(&entry.def), own.take()?, firing))
+            let own = entry.arms.get_mut(at)?.ask(question)?;
+            Some((Arc::clone(&entry.def), question, own, firing))
         });
-        if let Some((def, mut own, firing)) = asked {
+        if let Some((def, question, mut own, firing)) = asked {
             let fire = catch_unwind(AssertUnwindSafe(|| own.next(&firing))).unwrap_or_else(|_| {
                 error!(task = %def.name, "the schedule of this task has panicked, and ends");
                 Fire::Stop
             });
-            self.with(|state, fx| state.answered(id, at, own, fire, fx));
+            self.with(|state, fx| state.answered(id, at, (question, own), fire, fx));
         }
+    }
+
+    /// Takes why it ends, when it shall stop: what a task has decided before that goes first.
+    pub(crate) fn verdict(&self) -> Verdict {
+        lock(&self.state).verdict.take().unwrap_or(Verdict::Stop)
     }
 
     /// Fires no more, and drops what need not be waited for.
@@ -197,15 +204,15 @@ impl Drop for Session {
     fn drop(&mut self) {
         if let Some(shared) = self.0.upgrade() {
             shared.with(|state, fx| {
-                state.phase = Phase::Idle;
-                (state.ctx, state.claims, state.verdict, state.alarm) = (None, None, None, None);
+                state.phase = Phase::Over;
+                (state.home, state.claims, state.verdict, state.alarm) = (None, None, None, None);
                 state.queue.clear();
                 state.asking.clear();
                 for (_, entry) in &mut state.tasks {
                     entry.drop_waiting(fx);
                     entry.arms.iter_mut().for_each(Arm::disarm);
                     if let Some(record) = &mut entry.record {
-                        record.watchers.clear();
+                        fx.bury(mem::take(&mut record.watchers));
                     }
                 }
             });
@@ -264,7 +271,7 @@ impl State {
 
     /// Follows the wall clock, which was set. What is due by it now is so anyway.
     fn clock_was_set(&mut self, step: i64, now: &Now, fx: &mut Effects) {
-        info!(by = step as f64 / 1e6, "the clock was set");
+        fx.step = Some(step);
         if step > 0 {
             return;
         }
@@ -279,17 +286,24 @@ impl State {
     }
 
     /// Puts a schedule back, with what it said.
-    fn answered(&mut self, id: usize, at: usize, own: Box<dyn Schedule>, fire: Fire, fx: &mut Effects) {
+    fn answered(&mut self, id: usize, at: usize, asked: (u64, Box<dyn Schedule>), fire: Fire, fx: &mut Effects) {
+        let (question, own) = asked;
         let now = self.clock.now();
         let is_on = matches!(self.phase, Phase::Gating | Phase::Open);
         let entry = self.tasks.get_mut(id);
         let is_on = is_on && entry.as_ref().is_some_and(|entry| !entry.flags.finished);
         // Gone, or another one, if the task has got another trigger meanwhile.
         let arm = entry.and_then(|entry| entry.arms.get_mut(at));
-        let Some(arm) = arm.filter(|arm| matches!(arm.source, Source::Own(None))) else {
+        let Some(arm) = arm.filter(|arm| arm.has_asked(question)) else {
             return fx.bury(own);
         };
-        arm.source = Source::Own(Some(own));
+        arm.source = Source::Own(match fire {
+            Fire::Stop => {
+                fx.bury(own);
+                Own::Over
+            }
+            _ => Own::Here(own),
+        });
         let due = match fire {
             Fire::At(time) => Some(Due::Wall(instant::of(time).max(now.wall))),
             Fire::In(time) => Some(Due::Mono(later(now.mono, time))),

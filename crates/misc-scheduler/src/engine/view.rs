@@ -87,7 +87,8 @@ impl Entry {
     fn trouble(&self, now: &Now) -> Option<Trouble> {
         let policy = &self.def.policy;
         if let Some(record) = &self.record {
-            let limit = policy.stuck_after.or(policy.timeout.map(|timeout| timeout + Duration::from_secs(1)));
+            let limit =
+                policy.stuck_after.or(policy.timeout.map(|timeout| timeout.saturating_add(Duration::from_secs(1))));
             let oldest = record.live.iter().map(|live| now.mono.saturating_duration_since(live.since)).max();
             if let Some(oldest) = oldest.filter(|oldest| limit.is_some_and(|limit| *oldest > limit)) {
                 return Some(Trouble::Stuck(oldest));

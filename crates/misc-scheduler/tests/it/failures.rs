@@ -1,16 +1,19 @@
 //! What failures, panics and lateness of runs mean, and what runs return.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU32, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
 };
 
 use misc_core::Restart;
-use misc_scheduler::{Next, OnFailure, Outcome, Retry, Run, Scheduler, Task, every, manual};
+use misc_scheduler::{Next, OnFailure, Outcome, Retry, Run, Scheduler, Task, at, every, manual, on_demand};
 use misc_test::{Logs, TestApp};
 use tracing::Level;
 
-use crate::subject::{MS, Notes, SECS, app, pass, start};
+use crate::subject::{MS, Notes, SECS, app, pass, scheduler_at, start};
 
 #[tokio::test(start_paused = true)]
 async fn a_failure_is_logged_by_name_and_the_schedule_goes_on() {
@@ -144,4 +147,102 @@ async fn a_scheduler_that_is_restarted_begins_again_with_its_tasks() {
     assert_eq!(notes.began(), [1_000, 2_000, 4_500, 5_500]);
     assert_eq!(init.began(), [0, 3_500]);
     app.stop().await.assert_ok();
+}
+
+/// An error whose text panics.
+#[derive(Debug)]
+struct Unspeakable;
+
+impl std::fmt::Display for Unspeakable {
+    fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::panic::panic_any("no words")
+    }
+}
+
+impl std::error::Error for Unspeakable {}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_that_cannot_be_written_is_a_failure_like_any_other() {
+    let scheduler = Scheduler::new().task("task", every(SECS(1)), async || Err::<(), _>(Unspeakable));
+    let tasks = scheduler.handle();
+    let app = start(scheduler).await;
+    pass(MS(2_500)).await;
+    let status = tasks.status("task").unwrap();
+    assert_eq!((status.runs, status.last_outcome), (2, Some(Outcome::Failed)));
+    app.stop().await.assert_clean().await;
+}
+
+/// What panics when it is dropped, the first time.
+#[derive(Clone)]
+struct Mine(Arc<AtomicU32>);
+
+impl Drop for Mine {
+    fn drop(&mut self) {
+        assert!(self.0.fetch_add(1, Ordering::Relaxed) > 0, "stepped on");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_task_holds_may_panic_when_it_is_removed() {
+    let scheduler = Scheduler::new();
+    let tasks = scheduler.handle();
+    let app = start(scheduler).await;
+    let task = Task::with("task", every(SECS(1)), Mine(Arc::default()), async |_: Mine| {});
+    tasks.add(task).unwrap();
+    tasks.remove("task").unwrap();
+    app.stop().await.assert_clean().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backoff_as_long_as_can_be_is_one() {
+    let retry = Retry::new(1).backoff(Duration::MAX, Duration::MAX).jitter(0.0);
+    let task = Task::new("task", every(SECS(1)), async || Err::<(), _>("no")).timeout(Duration::MAX).retry(retry);
+    let scheduler = Scheduler::new().add(task);
+    let tasks = scheduler.handle();
+    let app = start(scheduler).await;
+    pass(MS(1_500)).await;
+    assert_eq!(tasks.status("task").unwrap().active, 1);
+    tasks.healthy()().await.unwrap();
+    app.stop().await.assert_ok();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_due_at_a_time_is_not_fired_again_by_a_restart_right_after() {
+    let notes = Notes::new();
+    let task = Task::with("task", at("2037-01-01T00:00:10Z"), notes.clone(), async |notes: Notes, run: Run| {
+        notes.run(&run).await;
+        Err::<(), _>("no")
+    });
+    let scheduler = scheduler_at("2037-01-01T00:00:00Z").add(task.on_failure(OnFailure::FailService(1)));
+    let service = misc_core::spec(scheduler).restart(Restart::new().backoff(MS(100), MS(100)).jitter(0.0));
+    let app = TestApp::start(misc_core::App::new("shop").service("tasks", service)).await;
+    pass(SECS(30)).await;
+    assert_eq!(notes.runs(), 1);
+    app.stop().await.assert_ok();
+}
+
+#[test]
+fn a_runtime_that_goes_away_takes_all_that_waits_with_it() {
+    let (orders, task) = on_demand("orders", async |(): ()| {
+        std::future::pending::<()>().await;
+        Ok::<(), std::io::Error>(())
+    });
+    let scheduler = Scheduler::new().add(task.concurrency(1));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let app = runtime.block_on(start(scheduler));
+    let runs = runtime.block_on(async {
+        let runs: Vec<_> = (0..9_000).map(|_| orders.start(())).collect();
+        tokio::task::yield_now().await;
+        runs
+    });
+    drop(runtime);
+    drop((runs, app));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_scheduler_is_one_service() {
+    let scheduler = Scheduler::new().task("task", every(SECS(1)), async || {});
+    let app = misc_core::App::new("shop").service("one", scheduler.clone()).service("other", scheduler);
+    let ended = TestApp::launch(app).ended().await;
+    assert!(ended.report().to_string().contains("register it once"), "{}", ended.report());
 }

@@ -1,8 +1,13 @@
 //! Steering tasks at run time.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+};
+
 use misc_scheduler::{
-    Fire, Firing, Outcome, Overlap, Run, Scheduler, State, Task, Tasks, after, custom, daily, every, manual, on_demand,
-    once,
+    Fire, Firing, Outcome, Overlap, Run, Scheduler, State, Task, Tasks, Trigger, after, custom, daily, every, manual,
+    on_demand, once,
 };
 
 use crate::subject::{MS, Notes, SECS, pass, scheduler_at, start, time};
@@ -196,4 +201,131 @@ async fn what_tasks_hold_may_use_the_handle_when_it_is_dropped() {
     assert!(tasks.list().is_empty());
     drop((runs, orders));
     app.stop().await.assert_ok();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_refused_may_use_the_handle_when_it_is_dropped() {
+    let twice = Scheduler::new().task("task", manual(), async || {});
+    let curious = Curious(twice.handle());
+    drop(twice.add(Task::with("task", manual(), curious, async |_: Curious| {})));
+
+    let scheduler = Scheduler::new().task("task", every(SECS(1)), async || {});
+    let (orders, on_demand) = on_demand("orders", async |_: Curious| Ok::<(), std::io::Error>(()));
+    let tasks = scheduler.handle();
+    let curious = Curious(tasks.clone());
+    let task = |name: &str, trigger: Trigger| Task::with(name, trigger, curious.clone(), async |_: Curious| {});
+    let app = start(scheduler.add(on_demand)).await;
+    assert!(tasks.add(task("task", manual())).is_err());
+    assert!(tasks.add(task("other", after("nobody").into())).is_err());
+    let own = || {
+        let held = curious.clone();
+        custom(move |_: &Firing| {
+            let _held = &held;
+            Fire::Stop
+        })
+    };
+    assert!(tasks.reschedule("nobody", own()).is_err());
+    assert!(tasks.reschedule("orders", own()).is_err());
+    tasks.remove("orders").unwrap();
+    assert!(orders.start(curious.clone()).await.unwrap_err().is_refused());
+    app.stop().await.assert_ok();
+    assert!(orders.start(curious.clone()).await.unwrap_err().is_refused());
+}
+
+/// A schedule that fires each second, and counts how often it was asked.
+fn counting(asked: &Arc<AtomicU64>, fire: Fire) -> Trigger {
+    let asked = Arc::clone(asked);
+    custom(move |_: &Firing| {
+        asked.fetch_add(1, Ordering::Relaxed);
+        fire
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_schedule_is_asked_once_for_each_firing() {
+    let asked = Arc::<AtomicU64>::default();
+    let notes = Notes::taking(MS(500));
+    let task = notes.task("task", counting(&asked, Fire::In(SECS(10)))).overlap(Overlap::Allow(3));
+    let scheduler = Scheduler::new().add(task);
+    let tasks = scheduler.handle();
+    let app = start(scheduler).await;
+    pass(MS(9_600)).await;
+    // Two more, which end together with the one that fires.
+    tokio::time::sleep(MS(401)).await;
+    let runs = [tasks.run_now("task"), tasks.run_now("task")];
+    pass(MS(800)).await;
+    drop(runs);
+    assert_eq!((notes.runs(), asked.load(Ordering::Relaxed)), (3, 2));
+    app.stop().await.assert_clean().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_schedule_that_has_stopped_is_not_asked_again() {
+    let asked = Arc::<AtomicU64>::default();
+    let scheduler = Scheduler::new().task("task", counting(&asked, Fire::Stop), async || {});
+    let tasks = scheduler.handle();
+    let app = start(scheduler).await;
+    pass(SECS(1)).await;
+    tasks.run_now("task").await.unwrap();
+    pass(SECS(1)).await;
+    assert_eq!(asked.load(Ordering::Relaxed), 1);
+    app.stop().await.assert_clean().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_schedule_may_put_another_one_in_its_place() {
+    let asked = Arc::<AtomicU64>::default();
+    let scheduler = Scheduler::new();
+    let tasks = scheduler.handle();
+    let (handle, other) = (tasks.clone(), Arc::clone(&asked));
+    let first = custom(move |_: &Firing| {
+        handle.reschedule("task", counting(&other, Fire::In(SECS(1)))).unwrap();
+        Fire::In(SECS(100))
+    });
+    let notes = Notes::new();
+    let app = start(scheduler.add(notes.task("task", first))).await;
+    pass(MS(3_500)).await;
+    assert_eq!((notes.began(), asked.load(Ordering::Relaxed)), (vec![1_000, 2_000, 3_000], 4));
+    app.stop().await.assert_clean().await;
+}
+
+#[tokio::test]
+async fn what_a_schedule_skips_is_not_missed_after_a_pause() {
+    let first = Arc::new(AtomicBool::new(true));
+    let own = custom(
+        move |_: &Firing| {
+            if first.swap(false, Ordering::Relaxed) { Fire::Skip(MS(20)) } else { Fire::In(MS(20)) }
+        },
+    );
+    let scheduler = Scheduler::new().task("task", own, async || {});
+    let tasks = scheduler.handle();
+    let app = start(scheduler).await;
+    tasks.pause("task").unwrap();
+    tokio::time::sleep(MS(50)).await;
+    tasks.resume("task").unwrap();
+    tasks.next_run("task").await.unwrap();
+    assert_eq!(tasks.status("task").unwrap().misfires, 0);
+    app.stop().await.assert_clean().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_its_end_a_scheduler_has_no_next_run() {
+    let scheduler = Scheduler::new().task("task", manual(), async || {});
+    let tasks = scheduler.handle();
+    start(scheduler).await.stop().await.assert_clean().await;
+    assert!(tasks.next_run("task").await.unwrap_err().is_not_running());
+    assert!(tasks.run_now("task").await.unwrap_err().is_refused());
+}
+
+#[tokio::test]
+async fn a_thread_outside_of_the_runtime_may_start_runs() {
+    let notes = Notes::new();
+    let scheduler = Scheduler::new().add(notes.task("task", manual()));
+    let tasks = scheduler.handle();
+    let app = start(scheduler).await;
+    let handle = tasks.clone();
+    let running = std::thread::spawn(move || handle.run_now("task")).join().unwrap();
+    running.await.unwrap();
+    assert_eq!(notes.runs(), 1);
+    app.stop().await.assert_clean().await;
 }

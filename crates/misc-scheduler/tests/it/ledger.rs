@@ -263,3 +263,75 @@ async fn a_file_is_shared_by_who_uses_it_and_outlives_them() {
     let missing = FileLedger::new("/nowhere/ledger.json").recall("last").await.unwrap_err().to_string();
     assert!(missing.starts_with("the ledger `/nowhere/ledger.json` cannot be used"), "{missing}");
 }
+
+/// A ledger that answers claims, and nothing else: it hangs, or panics.
+#[derive(Clone)]
+struct Broken {
+    hangs: bool,
+}
+
+impl Broken {
+    async fn ask<T>(&self) -> Result<T, BoxError> {
+        assert!(self.hangs, "out of ink");
+        std::future::pending().await
+    }
+}
+
+impl Ledger for Broken {
+    async fn claim(&self, _: &str, _: SystemTime) -> Result<bool, BoxError> {
+        self.ask().await
+    }
+    async fn remember(&self, _: &str, _: &str) -> Result<(), BoxError> {
+        self.ask().await
+    }
+    async fn recall(&self, _: &str) -> Result<Option<String>, BoxError> {
+        self.ask().await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ledger_that_hangs_or_panics_is_away() {
+    for hangs in [true, false] {
+        let notes = Notes::new();
+        let scheduler = scheduler_at("2037-01-01T00:00:00Z")
+            .ledger(Broken { hangs })
+            .when_away(WhenAway::Run)
+            .add(notes.task("task", cron("* * * * *")));
+        let app = start(scheduler).await;
+        pass(SECS(150)).await;
+        assert_eq!(notes.runs(), 2, "{hangs}");
+        app.stop().await.assert_ok();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_firing_to_be_run_again_is_not_that_of_a_task_that_has_come_later() {
+    let other = Notes::new();
+    let noon = SystemTime::now() + SECS(60);
+    let scheduler = Scheduler::new()
+        .ledger(Elsewhere(MemoryLedger::new()))
+        .add(Notes::new().task("task", at(noon)).rerun_after(SECS(10)));
+    let tasks = scheduler.handle();
+    let app = start(scheduler).await;
+    tokio::time::sleep(SECS(61)).await;
+    tasks.remove("task").unwrap();
+    tasks.add(other.task("other", misc_scheduler::manual()).local()).unwrap();
+    pass(SECS(60)).await;
+    assert_eq!(other.runs(), 0);
+    app.stop().await.assert_clean().await;
+}
+
+/// A ledger in which all firings of `task` are claimed by others.
+struct Elsewhere(MemoryLedger);
+
+impl Ledger for Elsewhere {
+    async fn claim(&self, key: &str, _: SystemTime) -> Result<bool, BoxError> {
+        Ok(!key.starts_with("tasks/task@"))
+    }
+    async fn remember(&self, key: &str, value: &str) -> Result<(), BoxError> {
+        self.0.remember(key, value).await
+    }
+    async fn recall(&self, key: &str) -> Result<Option<String>, BoxError> {
+        self.0.recall(key).await
+    }
+}
