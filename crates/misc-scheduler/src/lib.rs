@@ -18,8 +18,15 @@ mod scheduler;
 mod status;
 mod task;
 mod times;
+#[cfg(feature = "tokio-cron")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tokio-cron")))]
+pub mod tokio_cron;
 mod trigger;
 mod work;
+
+#[cfg(feature = "tokio-cron")]
+#[doc(no_inline)]
+pub use tokio_cron_scheduler;
 
 pub use self::{
     clock::Clock,

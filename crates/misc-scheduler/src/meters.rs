@@ -1,6 +1,6 @@
 //! The metrics of one task, resolved at its first run.
 
-use std::sync::OnceLock;
+use std::{sync::OnceLock, time::Duration};
 
 use misc_core::{Context, Counter, Gauge, Histogram, Meter};
 
@@ -9,7 +9,7 @@ pub(crate) struct Meters {
     meter: Meter,
     runs: [OnceLock<Counter>; OUTCOMES.len()],
     pub(crate) duration: Histogram,
-    pub(crate) drift: Histogram,
+    drift: OnceLock<Histogram>,
     misfires: OnceLock<Counter>,
     pub(crate) active: Gauge,
 }
@@ -27,7 +27,7 @@ impl Meters {
         Some(Box::new(Self {
             runs: Default::default(),
             duration: meter.histogram("scheduler_task_duration_seconds", "How long a run took, with its retries."),
-            drift: meter.histogram("scheduler_task_drift_seconds", "How late a run began."),
+            drift: OnceLock::new(),
             misfires: OnceLock::new(),
             active: meter.gauge("scheduler_active_runs", "Runs at this moment."),
             meter,
@@ -41,6 +41,11 @@ impl Meters {
             let make = || self.meter.label("outcome", outcome).counter("scheduler_task_runs_total", help);
             self.runs[at].get_or_init(make).increment(1);
         }
+    }
+
+    pub(crate) fn record_drift(&self, drift: Duration) {
+        let make = || self.meter.histogram("scheduler_task_drift_seconds", "How late a run began.");
+        self.drift.get_or_init(make).record(drift.as_secs_f64());
     }
 
     pub(crate) fn count_misfires(&self, missed: u64) {

@@ -180,7 +180,7 @@ impl Ending {
         let now = Instant::now();
         self.began = Some(now);
         if let Some(meters) = self.job.def.meters(&self.ctx) {
-            meters.drift.record(self.drift().as_secs_f64());
+            meters.record_drift(self.drift());
             self.active = Some(meters.active.track());
         }
     }

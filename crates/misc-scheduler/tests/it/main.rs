@@ -16,5 +16,7 @@ mod refusals;
 mod seen;
 mod stop;
 mod subject;
+#[cfg(feature = "tokio-cron")]
+mod tokio_cron;
 mod triggers;
 mod wall;
