@@ -1,171 +1,193 @@
-//! What a task costs that is armed, and one that fires: misc beside one tokio task for each, which sleeps and runs.
+//! What it costs to have things done in time: misc-scheduler beside tokio-cron-scheduler, a heap, and a task for each job.
 //!
-//! A case is a way to be due and a number of tasks: of a `herd` all are due at the same moment, those of `spread` one after
-//! the other within 5 s. Each fires once, and notes when it began.
+//! A sample adds so many jobs to a scheduler that runs, on two workers, and lets their time come. Each job notes when it
+//! began, and has nothing else to do.
 //!
-//! - `tokio-tasks`: `sleep_until`, then the work; nobody can see or stop it.
-//! - `misc`: a `Scheduler` with a task for each.
+//! - `herd/N`: all are due once, at the same whole second of the wall clock.
+//! - `spread/10000`: each is due once, all evenly over 5 s.
+//! - `idle/100000`: none is due today.
+//! - `busy/1000`: each is due every 100 ms for 10 s, while another thread keeps one core busy.
 //!
-//! `cpu` is the processor time of a firing, that of sleeping threads included; `p99` and `max` are how late work began,
-//! `lost` how many did not within 5 s more. `add` is the time to describe and arm a task. `bytes` are held on the heap for each
-//! while all are armed, as asked for, its name included.
+//! The contenders:
+//!
+//! - `heap`: one task with a `BinaryHeap` of boxed closures, which spawns what is due: the limit.
+//! - `task-each`: a task for each job, which sleeps.
+//! - `misc`: misc-scheduler, without a meter.
+//! - `tokio-cron`: tokio-cron-scheduler as it is by default.
+//! - `tokio-cron-wide`: the same with channels of 262,144.
+//!
+//! `cpu` is the processor time of one firing, or in `idle` of one second: 100 us are 0.01 % of a core. `p99` is by how much
+//! 99 of 100 firings are late at most, `last` the latest one: in a herd, after how long all have begun. `add` is the time of
+//! adding one job, its name included, `fired` the share of what was due, more than 100 if some came twice, and `early` how
+//! early the earliest was. `bytes` are on the heap for an armed job.
+
+mod contender;
+mod cron;
+mod heap;
+mod log;
+mod ours;
 
 use std::{
+    hint::spin_loop,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    thread,
+    time::{Duration, SystemTime},
 };
 
-use misc_core::App;
-use misc_scheduler::{Run, Scheduler, every};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region};
 use tokio::{
     runtime::{Builder, Runtime},
-    sync::oneshot,
-    task::JoinSet,
     time::{Instant, sleep, sleep_until},
 };
 
+use self::{
+    contender::arm,
+    log::{Late, Log, Plan},
+};
 use crate::{Area, Contender, Error, Measure, Probe, Role, usage::processor_seconds};
 
 pub(super) const AREA: Area = Area {
     name: "scheduler",
-    contenders: &[Contender::new("tokio-tasks", Role::Peer), Contender::new("misc", Role::Ours)],
-    cases: &["herd/1000", "herd/10000", "spread/10000", "spread/100000"],
+    contenders: &[
+        Contender::new(contender::HEAP, Role::Limit),
+        Contender::new(contender::TASK_EACH, Role::Peer),
+        Contender::new(contender::MISC, Role::Ours),
+        Contender::new(contender::TOKIO_CRON, Role::Peer),
+        Contender::new(contender::TOKIO_CRON_WIDE, Role::Peer),
+    ],
+    cases: &["herd/1000", "herd/10000", "spread/10000", "idle/100000", "busy/1000"],
     speed: Probe {
-        figures: &[Measure::lower("cpu", "us"), Measure::lower("p99", "ms"), Measure::lower("add", "us")],
-        details: &[Measure::lower("max", "ms"), Measure::lower("lost", "count")],
-        take: fire,
+        figures: &[Measure::lower("cpu", "us"), Measure::lower("p99", "ms"), Measure::lower("last", "ms")],
+        details: &[Measure::lower("add", "us"), Measure::higher("fired", "%"), Measure::lower("early", "ms")],
+        take,
     },
     weight: Some(Probe { figures: &[Measure::lower("bytes", "B")], details: &[], take: weigh }),
     work: None,
     load: None,
 };
 
-/// How long the first one has to wait.
-const FIRST: Duration = Duration::from_millis(1_500);
+/// How long jobs are due for, when not all at once.
 const SPREAD: Duration = Duration::from_secs(5);
+const IDLE: Duration = Duration::from_secs(10);
+const PERIOD: Duration = Duration::from_millis(100);
+const PERIODS: u32 = 100;
+const DAY: Duration = Duration::from_secs(86_400);
 
-/// When each began, in microseconds after it was due; one more, so that 0 stands for not yet.
-#[derive(Clone)]
-struct Late(Arc<[AtomicU64]>);
-
-impl Late {
-    fn new(tasks: u32) -> Self {
-        Self((0..tasks).map(|_| AtomicU64::new(0)).collect())
-    }
-
-    fn note(&self, task: usize, late: Duration) {
-        let micros = u64::try_from(late.as_micros()).unwrap_or(u64::MAX - 1);
-        self.0[task].store(micros + 1, Ordering::Relaxed);
-    }
-
-    /// In milliseconds, in order.
-    fn sorted(&self) -> Vec<f64> {
-        let noted = self.0.iter().map(|late| late.load(Ordering::Relaxed)).filter(|late| *late > 0);
-        let mut all: Vec<_> = noted.map(|late| Duration::from_micros(late - 1).as_secs_f64() * 1e3).collect();
-        all.sort_by(f64::total_cmp);
-        all
-    }
+fn take(contender: &str, case: &str) -> Result<Vec<f64>, Error> {
+    let (kind, jobs) = parse(case)?;
+    runtime()?.block_on(async {
+        match kind {
+            "herd" => once(contender, &herd(jobs)).await,
+            "spread" => once(contender, &spread(jobs)).await,
+            "idle" => idle(contender, jobs).await,
+            "busy" => busy(contender, jobs).await,
+            _ => Err("a case is a kind of load and a number of jobs".into()),
+        }
+    })
 }
 
-/// When each is due, after the start.
-fn dues(case: &str) -> Result<Vec<Duration>, Error> {
-    let (kind, tasks) = case.split_once('/').ok_or("a case is a way to be due and a number of tasks")?;
-    let tasks: u32 = tasks.parse()?;
-    let due = |task| match kind {
-        "spread" => Ok(FIRST + SPREAD * task / tasks),
-        "herd" => Ok(FIRST),
-        _ => Err(format!("nothing is due as a `{kind}`").into()),
+fn weigh(contender: &str, case: &str) -> Result<Vec<f64>, Error> {
+    let (_, jobs) = parse(case)?;
+    runtime()?.block_on(async {
+        // What it allocates once and keeps is not the jobs'.
+        let first = arm(contender, &Arc::new(Log::new(&far(1)))).await?;
+        let log = Arc::new(Log::new(&far(jobs)));
+        let before = Region::new(&INSTRUMENTED_SYSTEM);
+        let armed = arm(contender, &log).await?;
+        // What adding it has left for other tasks to do is done.
+        sleep(Duration::from_millis(500)).await;
+        let held = before.change();
+        drop((first, armed));
+        let bytes = held.bytes_allocated.saturating_sub(held.bytes_deallocated);
+        Ok(vec![f64::from(u32::try_from(bytes)?) / f64::from(jobs)])
+    })
+}
+
+/// Measures jobs that are due once, from a moment before the first to the end of the last.
+async fn once(contender: &str, plan: &Plan) -> Result<Vec<f64>, Error> {
+    let log = Arc::new(Log::new(plan));
+    let armed = arm(contender, &log).await?;
+    sleep_until(plan.first().checked_sub(Duration::from_millis(200)).ok_or("the clock has just begun")?).await;
+    let before = processor_seconds()?;
+    // tokio-cron-scheduler may be half a second late, and needs a while for what is due.
+    let end = plan.last() + Duration::from_secs(2);
+    while log.count() < plan.jobs() && Instant::now() < end {
+        sleep(Duration::from_millis(10)).await;
+    }
+    let used = processor_seconds()? - before;
+    drop(armed.keep);
+    numbers(used * 1e6 / log.count() as f64, armed.add, &log, plan.jobs() as f64)
+}
+
+async fn idle(contender: &str, jobs: u32) -> Result<Vec<f64>, Error> {
+    let log = Arc::new(Log::new(&far(jobs)));
+    let armed = arm(contender, &log).await?;
+    sleep(Duration::from_secs(2)).await;
+    let before = processor_seconds()?;
+    sleep(IDLE).await;
+    let used = (processor_seconds()? - before) / IDLE.as_secs_f64();
+    drop(armed.keep);
+    numbers(used * 1e6, armed.add, &log, 0.0)
+}
+
+async fn busy(contender: &str, jobs: u32) -> Result<Vec<f64>, Error> {
+    let plan = Plan::every(jobs, PERIOD, PERIODS);
+    let log = Arc::new(Log::new(&plan));
+    let before = processor_seconds()?;
+    let done = Arc::new(AtomicBool::new(false));
+    let busy = {
+        let done = Arc::clone(&done);
+        thread::spawn(move || {
+            while !done.load(Ordering::Relaxed) {
+                spin_loop();
+            }
+        })
     };
-    (0..tasks).map(due).collect()
+    let armed = arm(contender, &log).await?;
+    // Until half a period after the last one that is due.
+    sleep_until(armed.since + PERIOD * PERIODS + PERIOD / 2).await;
+    log.close();
+    done.store(true, Ordering::Relaxed);
+    drop(busy.join());
+    let used = processor_seconds()? - before;
+    drop(armed.keep);
+    numbers(used * 1e6 / log.count() as f64, armed.add, &log, f64::from(jobs * PERIODS))
+}
+
+fn numbers(cpu: f64, add: Duration, log: &Log, due: f64) -> Result<Vec<f64>, Error> {
+    let Late { p99, last, early } = log.late()?;
+    let add = add.as_secs_f64() * 1e6 / log.jobs() as f64;
+    let fired = if due == 0.0 { 100.0 } else { log.count() as f64 * 100.0 / due };
+    Ok(vec![cpu, p99, last, add, fired, early])
+}
+
+/// All at once, at a whole second that leaves time to add them.
+fn herd(jobs: u32) -> Plan {
+    Plan::once(jobs, after_whole_second(Duration::from_secs(4)), Duration::ZERO)
+}
+
+fn spread(jobs: u32) -> Plan {
+    Plan::once(jobs, after_whole_second(Duration::from_secs(4)), SPREAD)
+}
+
+fn far(jobs: u32) -> Plan {
+    Plan::once(jobs, after_whole_second(DAY), Duration::ZERO)
+}
+
+/// Returns how long it is to the last whole second of the wall clock that is at most so far away.
+fn after_whole_second(time: Duration) -> Duration {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    time - Duration::from_nanos(now.subsec_nanos().into())
 }
 
 fn runtime() -> Result<Runtime, Error> {
     Ok(Builder::new_multi_thread().worker_threads(2).enable_all().build()?)
 }
 
-/// Measures firings.
-fn fire(contender: &str, case: &str) -> Result<Vec<f64>, Error> {
-    let dues = dues(case)?;
-    let tasks = u32::try_from(dues.len())?;
-    let (late, last) = (Late::new(tasks), dues.last().copied().unwrap_or_default());
-    let noted = late.clone();
-    let (add, cpu) = runtime()?.block_on(armed(contender, dues, late, async move |add| {
-        sleep(FIRST - Duration::from_millis(100)).await;
-        let before = processor_seconds()?;
-        sleep(last - FIRST + Duration::from_millis(200)).await;
-        for _ in 0..50 {
-            if noted.sorted().len() == noted.0.len() {
-                break;
-            }
-            sleep(Duration::from_millis(100)).await;
-        }
-        let cpu = processor_seconds()? - before;
-        let lates = noted.sorted();
-        Ok::<_, Error>((add, (cpu, lates)))
-    }))??;
-    let (cpu, lates) = cpu;
-    let at = |share: f64| lates.get((share * (lates.len() as f64 - 1.0)) as usize).copied().unwrap_or(f64::NAN);
-    let lost = f64::from(tasks) - lates.len() as f64;
-    let each = 1e6 / f64::from(tasks);
-    Ok(vec![cpu * each, at(0.99), add.as_secs_f64() * each, at(1.0), lost])
-}
-
-/// Measures what is held for each while all are armed.
-fn weigh(contender: &str, case: &str) -> Result<Vec<f64>, Error> {
-    let dues = dues(case)?;
-    let tasks = f64::from(u32::try_from(dues.len())?);
-    let (late, runtime) = (Late::new(u32::try_from(dues.len())?), runtime()?);
-    let region = Region::new(&INSTRUMENTED_SYSTEM);
-    let held = runtime.block_on(armed(contender, dues, late, async move |_| {
-        let change = region.change();
-        change.bytes_allocated.saturating_sub(change.bytes_deallocated)
-    }))?;
-    Ok(vec![f64::from(u32::try_from(held)?) / tasks])
-}
-
-/// Arms them all, looks, and lets them go; `look` is told how long arming took.
-async fn armed<T>(
-    contender: &str,
-    dues: Vec<Duration>,
-    late: Late,
-    look: impl AsyncFnOnce(Duration) -> T,
-) -> Result<T, Error> {
-    match contender {
-        "tokio-tasks" => Ok(tasks(dues, late, look).await),
-        "misc" => misc(dues, late, look).await,
-        _ => Err(format!("nobody is called `{contender}`").into()),
-    }
-}
-
-async fn tasks<T>(dues: Vec<Duration>, late: Late, look: impl AsyncFnOnce(Duration) -> T) -> T {
-    let start = Instant::now();
-    let mut set = JoinSet::new();
-    for (at, due) in dues.into_iter().enumerate() {
-        let late = late.clone();
-        set.spawn(async move {
-            sleep_until(start + due).await;
-            late.note(at, (start + due).elapsed());
-        });
-    }
-    look(start.elapsed()).await
-}
-
-async fn misc<T>(dues: Vec<Duration>, late: Late, look: impl AsyncFnOnce(Duration) -> T) -> Result<T, Error> {
-    let start = Instant::now();
-    let scheduler = dues.into_iter().enumerate().fold(Scheduler::new(), |scheduler, (at, due)| {
-        let work = async |(at, late): (usize, Late), run: Run| late.note(at, run.due().elapsed().unwrap_or_default());
-        scheduler.task_with(format!("task-{at}"), every(due).limit(1), (at, late.clone()), work)
-    });
-    let app = App::new("bench").service("tasks", scheduler);
-    let (handle, (end, ended)) = (app.handle(), oneshot::channel());
-    let mut running = JoinSet::new();
-    running.spawn(async move { end.send(app.run().await.is_ok()) });
-    handle.ready().await;
-    let looked = look(start.elapsed()).await;
-    handle.shutdown().await?;
-    if ended.await? { Ok(looked) } else { Err("the app has failed".into()) }
+fn parse(case: &str) -> Result<(&str, u32), Error> {
+    let (kind, jobs) = case.split_once('/').ok_or("a case is a kind of load and a number of jobs")?;
+    Ok((kind, jobs.parse()?))
 }
