@@ -1,7 +1,13 @@
 //! Triggers on their way to their next firing.
 
+use std::time::Duration;
+
 use super::{Effects, State, is_current, queue::Key};
 use crate::{arm::Source, clock::Now};
+
+/// How much sooner than the alarm a firing must be for the loop to be woken: a time of day is a slightly different moment
+/// whenever it is looked at, and a timer is exact to a millisecond.
+const SOONER: Duration = Duration::from_micros(50);
 
 impl State {
     /// Begins the schedule of a task.
@@ -39,7 +45,7 @@ impl State {
         let Some(due) = arm.at().filter(|_| !entry.flags.paused) else {
             return;
         };
-        fx.wake |= self.alarm.is_none_or(|alarm| due.moment(now) < alarm);
+        fx.wake |= self.alarm.is_none_or(|alarm| due.moment(now) + SOONER < alarm);
         self.queue.push(due, Key { ticket, id, arm: at });
         let tasks = &self.tasks;
         self.queue.sweep(|key| is_current(tasks, key));
