@@ -7,8 +7,6 @@ use std::{
 
 use tokio::time::Instant;
 
-use crate::Error;
-
 /// When jobs are due.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Plan {
@@ -127,16 +125,13 @@ impl Log {
         self.count.load(Ordering::Acquire)
     }
 
-    pub(super) fn late(&self) -> Result<Late, Error> {
+    pub(super) fn late(&self) -> Late {
         let mut late: Vec<_> = self.late.iter().take(self.count()).map(|late| late.load(Ordering::Acquire)).collect();
         late.sort_unstable();
-        let at = |place: usize| Ok::<_, Error>(late.get(place).map_or(0.0, |nanos| *nanos as f64 / 1e6));
-        let early = -at(0)?.min(0.0);
-        Ok(Late {
-            p99: at((late.len() * 99 / 100).min(late.len().saturating_sub(1)))?,
-            last: at(late.len().saturating_sub(1))?,
-            early,
-        })
+        let at = |place: usize| late.get(place).map_or(0.0, |nanos| *nanos as f64 / 1e6);
+        let early = (-at(0)).max(0.0);
+        let last = late.len().saturating_sub(1);
+        Late { p99: at((late.len() * 99 / 100).min(last)), last: at(last), early }
     }
 }
 
