@@ -4,6 +4,7 @@
 mod after;
 mod crowds;
 mod failures;
+mod guide;
 mod handles;
 mod health;
 mod ledger;

@@ -2,6 +2,8 @@
 
 #![cfg(feature = "test")]
 
+#[cfg(feature = "scheduler")]
+mod guide;
 #[cfg(feature = "scheduler-tokio-cron")]
 mod hosted;
 #[cfg(all(feature = "health", feature = "scheduler"))]
