@@ -96,7 +96,8 @@ impl Host {
 
     /// Sets how the scheduler is made, for one with stores of its own.
     ///
-    /// The size of its channels is up to whoever makes it then: with less than the number of jobs, firings are lost.
+    /// The size of its channels is up to whoever makes it then: with less than the number of jobs, firings are lost. Of runs
+    /// that have begun before it is handed over, the host knows nothing.
     pub fn scheduler<F, Fut, E>(mut self, make: F) -> Self
     where
         F: Fn() -> Fut + Send + Sync + 'static,

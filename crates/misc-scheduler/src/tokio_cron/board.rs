@@ -113,7 +113,7 @@ impl Board {
     }
 
     pub(super) fn meet(&self, job: JobId, trigger: Arc<str>) {
-        lock(&self.state).jobs.insert(job, Record { trigger, ..Record::default() });
+        lock(&self.state).jobs.entry(job).or_default().trigger = trigger;
     }
 
     /// Forgets a job that was removed, once it does not run any more.
@@ -177,25 +177,28 @@ impl Board {
 
     pub(super) fn list(&self) -> Vec<TaskStatus> {
         let store = lock(&self.state).store.clone();
-        let planned = store.as_ref().map(planned).unwrap_or_default();
-        for job in planned.keys().filter(|job| !self.knows(**job)) {
-            let words = store.as_ref().and_then(|store| trigger(store, *job).now_or_never());
-            self.meet(*job, words.unwrap_or_default().into());
+        let planned = store.as_ref().and_then(|store| self.meet_all(store));
+        let mut state = lock(&self.state);
+        if let Some(planned) = &planned {
+            state.jobs.retain(|job, record| record.active > 0 || planned.contains_key(job));
         }
-        let state = lock(&self.state);
-        let next = |job| planned.get(job).copied().flatten();
+        let next = |job| planned.as_ref().and_then(|planned| planned.get(job).copied().flatten());
         let mut list: Vec<_> = state.jobs.iter().map(|(job, record)| state.status(job, record, next(job))).collect();
         list.sort_by(|one, other| one.name.cmp(&other.name));
         list
     }
-}
 
-/// Says when each job runs next. A store in memory answers at once, or not at all while it is being written.
-fn planned(store: &Store) -> HashMap<JobId, Option<SystemTime>> {
-    let ticks = store.try_write().ok().and_then(|mut store| store.list_next_ticks().now_or_never());
-    let time = |seconds| SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds));
-    let ticks = ticks.and_then(Result::ok).unwrap_or_default().into_iter();
-    ticks.filter_map(|tick| Some((tick.id?.into(), time(tick.next_tick).filter(|_| tick.next_tick > 0)))).collect()
+    /// Says when each job runs next. A store in memory answers at once, or not at all while it is being written.
+    fn meet_all(&self, store: &Store) -> Option<HashMap<JobId, Option<SystemTime>>> {
+        let ticks = store.try_write().ok()?.list_next_ticks().now_or_never()?.ok()?;
+        let time = |seconds| SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds)).filter(|_| seconds > 0);
+        let planned: HashMap<JobId, _> =
+            ticks.into_iter().filter_map(|tick| Some((tick.id?.into(), time(tick.next_tick)))).collect();
+        for job in planned.keys().filter(|job| !self.knows(**job)) {
+            self.meet(*job, trigger(store, *job).now_or_never()?.into());
+        }
+        Some(planned)
+    }
 }
 
 impl State {

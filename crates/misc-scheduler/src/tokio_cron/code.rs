@@ -107,7 +107,8 @@ async fn drive(running: Running, code: Code, scheduler: JobScheduler) {
 
 /// Notices when the task that a run waits for ends by a panic, which the scheduler makes look like any other end.
 ///
-/// That task drops the sender of a channel while it unwinds, and so wakes the receiver from a thread that is panicking.
+/// That task drops the sender of a channel while it unwinds, and so wakes the receiver from a thread that is panicking. Only
+/// if it did so before the receiver is polled for the first time, right after the spawn, would it pass for a success.
 #[derive(Default)]
 struct Witness {
     saw_panic: AtomicBool,
