@@ -19,7 +19,7 @@
 //! `cpu` is the processor time of one firing, or in `idle` of one second: 100 us are 0.01 % of a core. `p99` is by how much
 //! 99 of 100 firings are late at most, `last` the latest one: in a herd, after how long all have begun. `add` is the time of
 //! adding one job, its name included, `fired` the share of what was due, more than 100 if some came twice, and `early` how
-//! early the earliest was. `bytes` are on the heap for an armed job.
+//! early the earliest was. `bytes` are on the heap for an armed job. Instructions are those of adding a job and firing it.
 
 mod contender;
 mod cron;
@@ -47,7 +47,7 @@ use self::{
     contender::arm,
     log::{Late, Log, Plan},
 };
-use crate::{Area, Contender, Error, Measure, Probe, Role, usage::processor_seconds};
+use crate::{Area, Contender, Error, Measure, Probe, Role, Work, usage::processor_seconds};
 
 pub(super) const AREA: Area = Area {
     name: "scheduler",
@@ -65,7 +65,7 @@ pub(super) const AREA: Area = Area {
         take,
     },
     weight: Some(Probe { figures: &[Measure::lower("bytes", "B")], details: &[], take: weigh }),
-    work: None,
+    work: Some(Work { operations: 5_000, run: work }),
     load: None,
 };
 
@@ -103,6 +103,22 @@ fn weigh(contender: &str, case: &str) -> Result<Vec<f64>, Error> {
         drop((first, armed));
         let bytes = held.bytes_allocated.saturating_sub(held.bytes_deallocated);
         Ok(vec![f64::from(u32::try_from(bytes)?) / f64::from(jobs)])
+    })
+}
+
+/// Adds jobs that are all due at once, and lets that time come; on one thread.
+fn work(contender: &str, operations: u32) -> Result<(), Error> {
+    Builder::new_current_thread().enable_all().build()?.block_on(async {
+        // Under valgrind, adding them takes a while.
+        let plan = Plan::once(operations, after_whole_second(Duration::from_secs(12)), Duration::ZERO);
+        let log = Arc::new(Log::new(&plan));
+        let armed = arm(contender, &log).await?;
+        let end = plan.last() + Duration::from_secs(5);
+        while log.count() < plan.jobs() && Instant::now() < end {
+            sleep(Duration::from_millis(200)).await;
+        }
+        drop(armed.keep);
+        Ok(())
     })
 }
 
