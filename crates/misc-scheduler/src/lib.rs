@@ -11,6 +11,7 @@ mod instant;
 mod ledger;
 mod meters;
 mod on_demand;
+mod opened;
 mod policy;
 mod refused;
 mod run;
@@ -22,6 +23,7 @@ mod times;
 #[cfg_attr(docsrs, doc(cfg(feature = "tokio-cron")))]
 pub mod tokio_cron;
 mod trigger;
+mod with_tasks;
 mod work;
 
 #[cfg(feature = "tokio-cron")]
@@ -34,6 +36,7 @@ pub use self::{
     health::Unhealthy,
     ledger::{FileLedger, MemoryLedger},
     on_demand::{OnDemand, RunError, Running, on_demand, on_demand_with},
+    opened::NotOpen,
     policy::{Misfire, OnFailure, OnStop, Overlap, Retry, WhenAway},
     refused::Refused,
     run::Run,
@@ -44,5 +47,16 @@ pub use self::{
         After, Any, At, Cron, Daily, Every, Fire, Firing, Moment, Names, On, Schedule, Trigger, after, any_of, at,
         cron, custom, daily, every, manual, once,
     },
+    with_tasks::WithTasks,
     work::{Answer, Next, Nothing, Work},
 };
+
+#[doc(hidden)]
+pub mod __private {
+    pub use misc_core::{BoxError, Context, Plan, Service};
+
+    pub use crate::{
+        opened::{Contexts, opened},
+        with_tasks::{Tasked, This, describe},
+    };
+}

@@ -1,6 +1,6 @@
 //! The scheduler: a service that runs tasks.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 use futures_util::{StreamExt as _, stream};
 use misc_core::{BoxError, Context, Ledger, Plan, Service};
@@ -150,19 +150,45 @@ impl Scheduler {
         }
     }
 
-    /// Fires what is due until the service shall stop.
-    async fn work(&self, ctx: &Context) -> Verdict {
+    /// Runs until `stop` says that it shall end, and how; `ready` is told once the tasks that run once have succeeded.
+    pub(crate) async fn drive(
+        self,
+        ctx: &Context,
+        ready: impl FnMut(),
+        stop: impl Future<Output = Result<(), BoxError>>,
+    ) -> Result<(), BoxError> {
+        let Some(_session) = self.shared.open(ctx) else {
+            return Err("this scheduler runs as another service already; register it once".into());
+        };
+        let tasks = self.handle();
+        ctx.inspect("tasks", move || tasks.list());
+        let claims = self.ledger.as_ref().map(|ledger| Claims::new(Arc::clone(ledger), self.when_away, ctx.name()));
+        let claims = claims.map(Arc::new);
+        if let Some(claims) = &claims
+            && self.recall(claims, ctx).await.is_none()
+        {
+            return Ok(());
+        }
+        self.shared.begin(claims);
+        let ended = tokio::select! {
+            biased;
+            ended = stop => ended.and_then(|()| self.shared.verdict().into_result()),
+            verdict = self.work(ready) => verdict.into_result(),
+        };
+        self.drain().await;
+        ended
+    }
+
+    /// Fires what is due.
+    async fn work(&self, mut ready: impl FnMut()) -> Verdict {
         loop {
             let alarm = match self.shared.turn() {
                 Turn::Ready => {
-                    ctx.ready();
+                    ready();
                     continue;
                 }
                 Turn::Again => {
                     tokio::task::yield_now().await;
-                    if ctx.is_stopping() {
-                        return self.shared.verdict();
-                    }
                     continue;
                 }
                 Turn::Sleep(alarm) => alarm,
@@ -170,7 +196,6 @@ impl Scheduler {
             };
             tokio::select! {
                 biased;
-                () = ctx.stopping() => return self.shared.verdict(),
                 () = self.shared.woken() => {}
                 () = until(alarm) => {}
             }
@@ -205,22 +230,11 @@ impl Default for Scheduler {
 
 impl Service for Scheduler {
     async fn run(self, ctx: Context) -> Result<(), BoxError> {
-        let Some(_session) = self.shared.open(&ctx) else {
-            return Err("this scheduler runs as another service already; register it once".into());
+        let stop = async {
+            ctx.stopping().await;
+            Ok(())
         };
-        let tasks = self.handle();
-        ctx.inspect("tasks", move || tasks.list());
-        let claims = self.ledger.as_ref().map(|ledger| Claims::new(Arc::clone(ledger), self.when_away, ctx.name()));
-        let claims = claims.map(Arc::new);
-        if let Some(claims) = &claims
-            && self.recall(claims, &ctx).await.is_none()
-        {
-            return Ok(());
-        }
-        self.shared.begin(claims);
-        let verdict = self.work(&ctx).await;
-        self.drain().await;
-        verdict.into_result()
+        self.drive(&ctx, || ctx.ready(), stop).await
     }
 
     fn describe(&mut self, plan: &mut Plan) {
