@@ -55,6 +55,7 @@ impl Parse for Entry {
     }
 }
 
-fn list(input: ParseStream<'_>) -> Result<Vec<Entry>> {
+/// Reads entries between commas.
+pub(crate) fn list(input: ParseStream<'_>) -> Result<Vec<Entry>> {
     Ok(Punctuated::<Entry, Token![,]>::parse_terminated(input)?.into_iter().collect())
 }

@@ -29,6 +29,15 @@ impl Keys {
         keys
     }
 
+    /// Takes the entries of an attribute, of which only the known keys are right, each once.
+    pub(crate) fn of(entries: Vec<Entry>, known: &[&str], errors: &mut Errors) -> Self {
+        let mut keys = Self(Vec::new());
+        for entry in entries {
+            keys.add(entry, known, errors);
+        }
+        keys
+    }
+
     /// Returns where a key stands that has no value.
     pub(crate) fn flag(&self, name: &str, errors: &mut Errors) -> Option<Span> {
         let entry = self.find(name)?;
@@ -73,13 +82,13 @@ impl Keys {
 }
 
 /// Writes names as a sentence has them.
-fn listed(names: &[&str]) -> String {
+pub(crate) fn listed(names: &[&str]) -> String {
     let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
     names.join(", ")
 }
 
 /// Puts the names that are close to another first.
-fn nearest<'a>(name: &str, known: &[&'a str]) -> Vec<&'a str> {
+pub(crate) fn nearest<'a>(name: &str, known: &[&'a str]) -> Vec<&'a str> {
     /// As many letters may be wrong.
     const CLOSE: usize = 2;
     let mut names = known.to_vec();

@@ -12,9 +12,11 @@ mod generics;
 mod keys;
 mod kind;
 mod literal;
+mod owner;
 mod place;
 mod rename;
 mod serde;
+mod service;
 mod variant;
 
 use proc_macro::TokenStream;
@@ -121,6 +123,12 @@ pub fn config(input: TokenStream) -> TokenStream {
 pub fn describe(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
     expand(Derive::Describe, &input, describe::implement).into()
+}
+
+/// SERVICE DOCS
+#[proc_macro_attribute]
+pub fn service(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    service::expand(arguments.into(), &item.into()).into()
 }
 
 /// Writes the code of a derive; what is wrong is all that the compiler tells then, as nothing else is missing.

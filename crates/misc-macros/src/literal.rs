@@ -62,7 +62,7 @@ fn number(lit: &Lit) -> Option<String> {
 }
 
 /// Looks through the group that `macro_rules!` puts around what it passes on.
-fn bare(value: &Expr) -> &Expr {
+pub(crate) fn bare(value: &Expr) -> &Expr {
     match value {
         Expr::Group(group) => bare(&group.expr),
         _ => value,

@@ -26,6 +26,7 @@ mod trigger;
 mod with_tasks;
 mod work;
 
+pub use misc_macros::service;
 #[cfg(feature = "tokio-cron")]
 #[doc(no_inline)]
 pub use tokio_cron_scheduler;
@@ -57,6 +58,6 @@ pub mod __private {
 
     pub use crate::{
         opened::{Contexts, opened},
-        with_tasks::{Tasked, This, describe},
+        with_tasks::{Fallible, Tasked, This, describe},
     };
 }

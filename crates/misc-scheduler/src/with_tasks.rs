@@ -11,7 +11,7 @@ use crate::{
     scheduler::Scheduler,
 };
 
-/// A service with its tasks: what `with_tasks()` of a [`#[service]`](crate::Scheduler) gives beside their handle.
+/// A service with its tasks: what `with_tasks()` of a [`#[service]`](macro@crate::service) gives beside their handle.
 ///
 /// A clone is the same service, for [`restart`](misc_core::Spec::restart): its state stays what it was.
 #[must_use = "it does nothing until it is registered: `App::service`"]
@@ -106,7 +106,7 @@ pub fn describe<S: Tasked>(service: &S, plan: &mut Plan) {
     scheduler.describe(plan);
 }
 
-/// What [`#[service]`](crate::Scheduler) writes: which tasks and contexts there are, by the builders of this crate.
+/// What [`#[service]`](macro@crate::service) writes: which tasks and contexts there are, by the builders of this crate.
 pub trait Tasked: Sized + Send + Sync + 'static {
     /// The handle of the tasks.
     type Tasks;
@@ -165,4 +165,18 @@ impl<S> fmt::Debug for This<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("This").finish_non_exhaustive()
     }
+}
+
+/// What a task on demand, and a context, returns.
+#[diagnostic::on_unimplemented(
+    message = "what runs on demand, or opens a context, cannot return `{Self}`",
+    note = "it returns a `Result`, with any error that converts into `BoxError`"
+)]
+pub trait Fallible {
+    /// What it is if it succeeds.
+    type Value;
+}
+
+impl<T, E> Fallible for Result<T, E> {
+    type Value = T;
 }

@@ -8,6 +8,7 @@ mod guide;
 mod handles;
 mod health;
 mod ledger;
+mod macros;
 mod misfires;
 mod model;
 mod on_demand;
