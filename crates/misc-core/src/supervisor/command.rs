@@ -179,7 +179,7 @@ impl Supervisor {
     fn request_leave(&mut self, id: usize, then: Then) {
         if self.has_live_children(id, |child| !child.settings.resource) {
             self.entries[id].pending = Some(then);
-            self.stop_children(id, false);
+            self.stop_children(id);
         } else {
             self.leave(id, None, then);
         }

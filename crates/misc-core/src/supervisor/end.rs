@@ -88,15 +88,25 @@ impl Supervisor {
         if let Some(run) = self.entries[id].run() {
             run.stop(bound);
         }
-        self.stop_children(id, false);
+        self.stop_children(id);
     }
 
-    /// Asks the live children to stop: the resources among them only when the parent no longer uses them.
-    pub(super) fn stop_children(&mut self, id: usize, resources: bool) {
+    /// Asks the live children to stop, but for the resources among them: the parent may still use those.
+    pub(super) fn stop_children(&mut self, id: usize) {
         for child in self.entries[id].links.children.clone() {
-            if self.entries[child].settings.resource == resources {
+            if !self.entries[child].settings.resource {
                 self.request(child, Then::Stop);
             }
+        }
+    }
+
+    /// Closes the resource of a service that was opened last.
+    fn close_newest(&mut self, id: usize) {
+        let children = self.entries[id].links.children.iter().copied();
+        let newest =
+            children.filter(|&child| self.entries[child].is_live()).max_by_key(|&child| self.entries[child].order);
+        if let Some(newest) = newest {
+            self.request(newest, Then::Stop);
         }
     }
 
@@ -119,8 +129,8 @@ impl Supervisor {
         if !self.has_live_children(id, |_| true) {
             self.conclude(id);
         } else if !self.has_live_children(id, |child| !child.settings.resource) {
-            // The last of them to end comes back here.
-            self.stop_children(id, true);
+            // Each of them, when it ends, comes back here for the one before it.
+            self.close_newest(id);
         }
     }
 

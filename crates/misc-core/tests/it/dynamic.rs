@@ -5,7 +5,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::support::{
     Log, Recorder, check_says, done, drive, failed, fails_after, fails_to_start, idle, late, never_ready, run, secs,
-    slow, stuck,
+    slow, stuck, up_and_down,
 };
 
 fn steady() -> Restart {
@@ -577,6 +577,25 @@ async fn a_parent_that_restarts_after_its_own_failure_stops_and_starts_its_child
     assert_eq!(stopped[0], seen.at("parent", Phase::Restarting), "the child is down before the parent waits");
     assert_eq!(stopped.len(), 2);
     assert!(stopped[0] < seen.times("parent", Phase::Starting)[1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_resources_of_a_service_close_after_it_in_reverse() {
+    let slow_resource = || {
+        let (_, driver) = resource((), async |()| Ok::<_, BoxError>(7)).on_close(async |_: &u8| sleep(secs(1)).await);
+        driver
+    };
+    let seen = Recorder::new();
+    let parent = async move |ctx: Context| {
+        for name in ["one", "two", "three"] {
+            ctx.start(name, slow_resource()).await?;
+        }
+        idle(ctx).await
+    };
+    up_and_down(App::new("shop").service("a", idle).service("parent", parent).observe(seen.clone())).await.unwrap();
+    let stopped = ["parent/three", "parent/two", "parent/one", "parent", "a", "app"];
+    assert_eq!(seen.who(Phase::Stopped), stopped);
+    assert_eq!(seen.at("parent", Phase::Stopped), secs(3));
 }
 
 /// A resource that never opens, tried again every two seconds.
