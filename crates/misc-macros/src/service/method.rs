@@ -77,7 +77,7 @@ fn check_arguments(function: &ImplItemFn, shape: Shape, found: &mut Vec<(proc_ma
         (Shape::OnDemand, all) => {
             for argument in all {
                 match &*argument.ty {
-                    Type::Reference(ty) => {
+                    Type::Reference(ty) if ty.lifetime.as_ref().is_none_or(|name| name.ident != "static") => {
                         found.push((
                             ty.span(),
                             "a run owns its arguments: it may outlive who has started it".to_owned(),

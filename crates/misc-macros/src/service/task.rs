@@ -124,7 +124,7 @@ impl Task {
 
     /// Returns the variable that its handle is in.
     pub(crate) fn variable(&self) -> Ident {
-        local(&self.method.to_string())
+        local(&format!("{}_handle", self.method.unraw()))
     }
 
     /// Returns the types of its arguments, as a tuple, and of its result.
