@@ -20,6 +20,11 @@ impl Errors {
         result.map_err(|error| self.add(error)).ok()
     }
 
+    /// Returns how many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.0.iter().flatten().count()
+    }
+
     /// Returns the value if nothing is wrong.
     pub(crate) fn finish<T>(self, value: T) -> Result<T> {
         self.0.map_or(Ok(value), Err)

@@ -58,6 +58,6 @@ pub mod __private {
 
     pub use crate::{
         opened::{Contexts, opened},
-        with_tasks::{Fallible, Tasked, This, describe},
+        with_tasks::{Returned, Tasked, This, describe, on_demand, task},
     };
 }

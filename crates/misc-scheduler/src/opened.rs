@@ -19,10 +19,21 @@ tokio::task_local! {
 }
 
 /// The service that the current task works for.
-struct Current {
+pub(crate) struct Current {
     /// Where it is, which tells it from others of its type.
     service: usize,
     opened: Arc<Opened>,
+}
+
+impl Current {
+    pub(crate) fn new<S>(service: &S, opened: &Arc<Opened>) -> Self {
+        Self { service: ptr::from_ref(service).addr(), opened: Arc::clone(opened) }
+    }
+
+    /// Runs a future for the service, so that it finds what that has opened.
+    pub(crate) fn scope<F: Future>(self, future: F) -> impl Future<Output = F::Output> {
+        CURRENT.scope(self, future)
+    }
 }
 
 /// What is open, or about to be, by name.
@@ -38,16 +49,6 @@ impl Opened {
         let (_, handle) = opened.iter().find(|(known, _)| *known == name)?;
         handle.downcast_ref().cloned()
     }
-}
-
-/// Runs a future for a service, so that it finds what that has opened.
-pub(crate) fn within<S, F: Future>(
-    service: &S,
-    opened: &Arc<Opened>,
-    future: F,
-) -> impl Future<Output = F::Output> + use<S, F> {
-    let current = Current { service: ptr::from_ref(service).addr(), opened: Arc::clone(opened) };
-    CURRENT.scope(current, future)
 }
 
 /// Returns what a service has opened under a name.
@@ -93,8 +94,8 @@ impl<S: Send + Sync + 'static> Contexts<S> {
         Fut: Future<Output = Result<T, E>> + Send + 'static,
         C: for<'a> CloseFn<'a, T> + Send + Sync + 'static,
     {
-        let open = move |this| {
-            let opening = open(this);
+        let open = move |this: This<S>| {
+            let opening = this.current().scope(open(this));
             async move { opening.await.map(Held) }
         };
         let (handle, driver) = resource(self.this.clone(), open).on_close(CloseHeld(close));

@@ -7,8 +7,13 @@ use tokio::sync::oneshot;
 use tracing::error;
 
 use crate::{
-    opened::{Contexts, Opened, within},
+    on_demand::{OnDemand, on_demand_with},
+    opened::{Contexts, Current, Opened},
+    run::Run,
     scheduler::Scheduler,
+    task::Task,
+    trigger::Trigger,
+    work::Answer,
 };
 
 /// A service with its tasks: what `with_tasks()` of a [`#[service]`](macro@crate::service) gives beside their handle.
@@ -72,7 +77,7 @@ async fn run_beside<S: Tasked>(this: This<S>, scheduler: Scheduler, ctx: Context
             if !matches!(ctx.until_stopping(begun).await, Some(Ok(()))) {
                 return;
             }
-            let result = S::beside(this, ctx.clone()).await;
+            let result = this.current().scope(S::beside(this, ctx.clone())).await;
             if result.is_ok() {
                 ctx.ready();
             }
@@ -97,6 +102,40 @@ async fn run_beside<S: Tasked>(this: This<S>, scheduler: Scheduler, ctx: Context
         result
     };
     scheduler.drive(&ctx, ready, stop).await
+}
+
+/// Creates a task of a service.
+///
+/// Its bounds are said one by one, so that the compiler shows what is wrong in the method, and not that a closure is no work.
+pub fn task<S, Fut>(
+    name: &str,
+    trigger: impl Into<Trigger>,
+    this: &This<S>,
+    work: impl Fn(This<S>, Run) -> Fut + Send + Sync + 'static,
+) -> Task
+where
+    S: Send + Sync + 'static,
+    Fut: Future<Output: Answer> + Send + 'static,
+{
+    Task::with(name, trigger, this.clone(), move |this: This<S>, run: Run| this.current().scope(work(this, run)))
+}
+
+/// Creates a task of a service that runs on demand.
+pub fn on_demand<S, A, R, Fut>(
+    name: &str,
+    this: &This<S>,
+    work: impl Fn(This<S>, A) -> Fut + Send + Sync + 'static,
+) -> (OnDemand<A, R::Value>, Task)
+where
+    S: Send + Sync + 'static,
+    A: Clone + Send + Sync + 'static,
+    R: Returned<Value: Send + 'static>,
+    Fut: Future<Output = R> + Send + 'static,
+{
+    on_demand_with(name, this.clone(), move |this: This<S>, argument| {
+        let running = this.current().scope(work(this, argument));
+        async move { running.await.into_result() }
+    })
 }
 
 /// Describes the tasks of a service, as it was; for one that is registered by itself.
@@ -137,9 +176,9 @@ pub struct This<S> {
 }
 
 impl<S> This<S> {
-    /// Runs a future that finds what the service has opened.
-    pub fn within<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<S, F> {
-        within(&**self, &self.opened, future)
+    /// Returns what makes work find what the service has opened.
+    pub(crate) fn current(&self) -> Current {
+        Current::new(&**self, &self.opened)
     }
 
     pub(crate) fn opened(&self) -> &Opened {
@@ -167,16 +206,35 @@ impl<S> fmt::Debug for This<S> {
     }
 }
 
-/// What a task on demand, and a context, returns.
+/// What runs on demand, and what opens a context, returns.
 #[diagnostic::on_unimplemented(
     message = "what runs on demand, or opens a context, cannot return `{Self}`",
+    label = "this is no `Result`",
     note = "it returns a `Result`, with any error that converts into `BoxError`"
 )]
-pub trait Fallible {
+pub trait Returned {
     /// What it is if it succeeds.
     type Value;
+
+    /// Makes it a `Result`.
+    ///
+    /// # Errors
+    /// The error that it is.
+    fn into_result(self) -> Result<Self::Value, BoxError>;
 }
 
-impl<T, E> Fallible for Result<T, E> {
+impl<T, E: Into<BoxError>> Returned for Result<T, E> {
     type Value = T;
+
+    fn into_result(self) -> Result<T, BoxError> {
+        self.map_err(Into::into)
+    }
+}
+
+impl Returned for () {
+    type Value = ();
+
+    fn into_result(self) -> Result<(), BoxError> {
+        Ok(())
+    }
 }

@@ -2,7 +2,9 @@
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
-use syn::{Attribute, Expr, Ident, ImplItem, ImplItemFn, ext::IdentExt as _, parse_quote};
+use syn::{
+    Attribute, Expr, Ident, ImplItem, ImplItemFn, ext::IdentExt as _, parse_quote_spanned, spanned::Spanned as _,
+};
 
 use super::{
     block::{conditions, docs, entries},
@@ -45,7 +47,8 @@ impl Context {
     pub(crate) fn methods(&self, root: &TokenStream, function: ImplItemFn) -> [ImplItem; 2] {
         let Self { method, conditions, ty, .. } = self;
         let (name, docs, vis) = (self.name(), docs(&function.attrs), &function.vis);
-        let get = parse_quote! {
+        let place = at(function.sig.output.span());
+        let get = parse_quote_spanned! {place=>
             #(#docs)*
             #(#conditions)*
             #vis async fn #method(&self) -> ::core::result::Result<#ty, #root::NotOpen> {
@@ -63,14 +66,14 @@ impl Context {
     /// Writes how it is opened and closed.
     pub(crate) fn write(&self, root: &TokenStream) -> TokenStream {
         let Self { method, conditions, ty, close } = self;
-        let (contexts, this) = (local("contexts"), local("this"));
+        let (contexts, this) = (local("contexts", method.span()), local("this", method.span()));
         let (name, opener) = (self.name(), self.opener());
         let close = close.as_ref().map_or_else(|| quote!(|_: &#ty| ::core::future::ready(())), |close| quote!(#close));
         quote_spanned! {at(method.span())=>
             #(#conditions)*
             #contexts.add(
                 #name,
-                async |#this: #root::__private::This<Self>| #this.within(Self::#opener(&#this)).await,
+                async |#this: #root::__private::This<Self>| Self::#opener(&#this).await,
                 #close
             );
         }

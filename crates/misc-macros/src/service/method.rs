@@ -1,13 +1,13 @@
 //! What the methods look like.
 
 use proc_macro2::{TokenStream, TokenTree};
-use quote::{ToTokens as _, quote};
+use quote::{ToTokens as _, quote, quote_spanned};
 use syn::{
     Attribute, FnArg, GenericArgument, ImplItemFn, PatType, PathArguments, ReceiverKind, ReturnType, Type, parse_quote,
     spanned::Spanned as _,
 };
 
-use crate::errors::Errors;
+use crate::{errors::Errors, place::at};
 
 /// What a method is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,7 +125,8 @@ pub(crate) fn success(function: &ImplItemFn, root: &TokenStream) -> Option<Token
         Type::Path(path) => path.path.segments.last().filter(|last| last.ident == "Result").and_then(first_argument),
         _ => None,
     };
-    Some(inner.map_or_else(|| quote!(<#ty as #root::__private::Fallible>::Value), |inner| quote!(#inner)))
+    let computed = || quote_spanned!(at(ty.span())=> <#ty as #root::__private::Returned>::Value);
+    Some(inner.map_or_else(computed, |inner| quote!(#inner)))
 }
 
 fn first_argument(segment: &syn::PathSegment) -> Option<&Type> {

@@ -64,6 +64,8 @@ pub(crate) struct Task {
     /// Names and types, those of tasks on demand.
     pub(crate) arguments: Vec<(Ident, Type)>,
     function: ImplItemFn,
+    /// Something is wrong with what is said about it.
+    is_broken: bool,
 }
 
 /// A task that another one runs after.
@@ -80,6 +82,7 @@ pub(crate) enum To {
 
 impl Task {
     pub(crate) fn read(attribute: &Attribute, function: &ImplItemFn, errors: &mut Errors) -> Option<Self> {
+        let before = errors.count();
         let keys = Keys::of(entries(attribute, errors)?, KEYS, errors);
         let trigger = trigger::key(&keys, errors);
         trigger::check_options(trigger, &keys, errors);
@@ -101,6 +104,7 @@ impl Task {
             trigger,
             arguments: arguments(function),
             function: function.clone(),
+            is_broken: errors.count() > before,
             method,
             keys,
         };
@@ -124,7 +128,7 @@ impl Task {
 
     /// Returns the variable that its handle is in.
     pub(crate) fn variable(&self) -> Ident {
-        local(&format!("{}_handle", self.method.unraw()))
+        local(&format!("{}_handle", self.method.unraw()), self.method.span())
     }
 
     /// Returns the types of its arguments, as a tuple, and of its result.
@@ -134,81 +138,67 @@ impl Task {
         (quote!((#(#types,)*)), success)
     }
 
-    /// Writes how it is added to the scheduler.
-    pub(crate) fn write(
-        &self,
-        parents: &[String],
-        root: &TokenStream,
-        within: bool,
-        errors: &mut Errors,
-    ) -> Option<TokenStream> {
+    /// Writes how it is added to the scheduler; nothing where that would be wrong in more ways than were told, but what runs
+    /// on demand stays in the handle.
+    pub(crate) fn write(&self, parents: &[String], root: &TokenStream, errors: &mut Errors) -> Option<TokenStream> {
+        let before = errors.count();
         let policies = policy::calls(&self.keys, root, errors);
-        match self.trigger {
-            Some(trigger) => {
-                let trigger = trigger::write(trigger, &self.keys, parents, root, errors)?;
-                Some(self.write_scheduled(&trigger, &policies, root, within))
-            }
-            None => Some(self.write_on_demand(&policies, root, within)),
+        let trigger = self.trigger.map(|trigger| trigger::write(trigger, &self.keys, parents, root, errors));
+        let is_broken = self.is_broken || errors.count() > before || parents.len() < self.parents.len();
+        match trigger {
+            Some(trigger) if !is_broken => Some(self.write_scheduled(&trigger?, &policies, root)),
+            Some(_) => None,
+            None if is_broken => Some(self.write_on_demand(&TokenStream::new(), root)),
+            None => Some(self.write_on_demand(&policies, root)),
         }
     }
 
-    fn write_scheduled(
-        &self,
-        trigger: &TokenStream,
-        policies: &TokenStream,
-        root: &TokenStream,
-        within: bool,
-    ) -> TokenStream {
+    fn write_scheduled(&self, trigger: &TokenStream, policies: &TokenStream, root: &TokenStream) -> TokenStream {
         let Self { method, conditions, name, .. } = self;
-        let types = method::arguments(&self.function).map(|_| quote!(#root::Run));
-        let run: Vec<_> = method::arguments(&self.function).map(|_| format_ident!("run")).collect();
-        let call = self.call(&run, within);
-        let (scheduler, this) = (local("scheduler"), local("this"));
+        let (scheduler, this, run) =
+            (local("scheduler", method.span()), local("this", method.span()), local("run", method.span()));
+        let has_run = method::arguments(&self.function).next().is_some();
+        let (given, taken) = if has_run { (quote!(#run), quote!(, #run)) } else { (quote!(_), quote!()) };
         quote_spanned! {at(method.span())=>
             #(#conditions)*
             let #scheduler = #scheduler.add(
-                #root::Task::with(
+                #root::__private::task(
                     #name,
                     #trigger,
-                    ::core::clone::Clone::clone(#this),
-                    async |#this: #root::__private::This<Self> #(, #run: #types)*| #call.await
+                    #this,
+                    async |#this: #root::__private::This<Self>, #given: #root::Run| Self::#method(&#this #taken).await
                 ) #policies
             );
         }
     }
 
-    fn write_on_demand(&self, policies: &TokenStream, root: &TokenStream, within: bool) -> TokenStream {
+    fn write_on_demand(&self, policies: &TokenStream, root: &TokenStream) -> TokenStream {
         let Self { method, conditions, name, arguments, .. } = self;
         let (names, types): (Vec<_>, Vec<_>) = arguments.iter().map(|(name, ty)| (name, ty)).unzip();
-        let call = self.call(&names, within);
-        let work = match method::success(&self.function, root) {
-            Some(_) => quote!(#call.await),
-            None => quote!(::core::result::Result::Ok::<_, ::core::convert::Infallible>(#call.await)),
-        };
-        let (scheduler, this, task, variable) = (local("scheduler"), local("this"), local("task"), self.variable());
+        let (scheduler, this, task, variable) = (
+            local("scheduler", method.span()),
+            local("this", method.span()),
+            local("task", method.span()),
+            self.variable(),
+        );
         quote_spanned! {at(method.span())=>
             #(#conditions)*
-            let (#variable, #task) = #root::on_demand_with(
+            let (#variable, #task) = #root::__private::on_demand(
                 #name,
-                ::core::clone::Clone::clone(#this),
-                async |#this: #root::__private::This<Self>, (#(#names,)*): (#(#types,)*)| #work
+                #this,
+                async |#this: #root::__private::This<Self>, (#(#names,)*): (#(#types,)*)| {
+                    Self::#method(&#this #(, #names)*).await
+                }
             );
             #(#conditions)*
             let #scheduler = #scheduler.add(#task #policies);
         }
     }
-
-    /// Writes the call of the method.
-    fn call<N: quote::ToTokens>(&self, arguments: &[N], within: bool) -> TokenStream {
-        let (method, this) = (&self.method, local("this"));
-        let call = quote_spanned!(at(method.span())=> Self::#method(&#this #(, #arguments)*));
-        if within { quote!(#this.within(#call)) } else { call }
-    }
 }
 
-/// Names a variable that nothing of the user's can mean, nor be shadowed by.
-pub(crate) fn local(name: &str) -> Ident {
-    format_ident!("{name}", span = Span::mixed_site())
+/// Names a variable that nothing of the user's can mean, nor be shadowed by; the compiler shows it at a place of the user's.
+pub(crate) fn local(name: &str, place: Span) -> Ident {
+    Ident::new(name, Span::mixed_site().located_at(place))
 }
 
 fn refuse_policies(keys: &Keys, errors: &mut Errors) {

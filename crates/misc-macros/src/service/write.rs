@@ -1,6 +1,6 @@
 //! Writes what makes the block a service.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::{parse_quote, spanned::Spanned as _};
 
@@ -10,16 +10,15 @@ use crate::{errors::Errors, place::at};
 /// Writes the block, and what it becomes.
 pub(crate) fn block(block: &Block, errors: &mut Errors) -> TokenStream {
     let item = &block.item;
-    if block.root.is_empty() {
+    if block.root.is_empty() || block.generics.lifetimes().next().is_some() {
         return quote!(#item);
     }
     // What is wrong was told: the rest is written all the same, so that nothing else is missing.
-    let within = !block.contexts.is_empty();
     let mut on_demand = Vec::new();
     let mut added = TokenStream::new();
     for task in &block.tasks {
         let parents = graph::parents(&block.tasks, task);
-        if let Some(written) = task.write(&parents, &block.root, within, errors) {
+        if let Some(written) = task.write(&parents, &block.root, errors) {
             added.extend(written);
             on_demand.extend(task.is_on_demand().then_some(task));
         }
@@ -43,7 +42,7 @@ fn service(block: &Block, added: &TokenStream, fields: &TokenStream) -> TokenStr
         bounded.make_where_clause().predicates.push(bound);
     }
     let (_, _, bounded) = bounded.split_for_impl();
-    let (scheduler, this) = (local("scheduler"), local("this"));
+    let (scheduler, this) = (local("scheduler", Span::call_site()), local("this", Span::call_site()));
     let base = block.scheduler.as_ref().map_or_else(|| quote!(#root::Scheduler::new()), |base| quote!(#base));
     let (contexts, beside) = (contexts(block), beside(block));
     let tasked = quote_spanned!(at(ty.span())=> #private::Tasked for #ty);
@@ -87,7 +86,7 @@ fn service(block: &Block, added: &TokenStream, fields: &TokenStream) -> TokenStr
 }
 
 fn contexts(block: &Block) -> Option<TokenStream> {
-    let (root, contexts) = (&block.root, local("contexts"));
+    let (root, contexts) = (&block.root, local("contexts", Span::call_site()));
     let all = block.contexts.iter().map(|context| context.write(root));
     (!block.contexts.is_empty()).then(|| {
         quote! {
@@ -100,8 +99,6 @@ fn contexts(block: &Block) -> Option<TokenStream> {
 
 fn beside(block: &Block) -> Option<TokenStream> {
     let root = &block.root;
-    let call = quote!(Self::run(&this, ctx));
-    let call = if block.contexts.is_empty() { call } else { quote!(this.within(#call)) };
     block.runs.then(|| {
         quote! {
             const RUNS: bool = true;
@@ -110,7 +107,7 @@ fn beside(block: &Block) -> Option<TokenStream> {
                 this: #root::__private::This<Self>,
                 ctx: #root::__private::Context,
             ) -> ::core::result::Result<(), #root::__private::BoxError> {
-                #call.await
+                Self::run(&this, ctx).await
             }
         }
     })

@@ -218,7 +218,7 @@ async fn outside_of_the_running_service_they_are_an_error() {
 /// Asks others for what is theirs.
 struct Curious {
     other: Arc<Shop>,
-    same: Option<Arc<Curious>>,
+    same: Option<Arc<Self>>,
     found: Arc<Mutex<Vec<String>>>,
 }
 

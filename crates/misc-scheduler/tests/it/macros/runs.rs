@@ -116,8 +116,8 @@ async fn at_a_stop_it_ends_before_the_tasks_do() {
     let (ended, help) = tokio::join!(stop, help);
     help.unwrap();
     ended.assert_clean().await;
-    let notes = notes.lock().unwrap();
-    assert_eq!(notes[4..], ["3700 asked for while it stops", "4000 tick", "5000 run ends"], "{notes:?}");
+    let expected = ["3700 asked for while it stops", "4000 tick", "5000 run ends"];
+    assert_eq!(notes.lock().unwrap()[4..], expected);
     assert!(tasks.help("asked for after that").await.unwrap_err().is_refused());
 }
 
