@@ -125,7 +125,80 @@ pub fn describe(input: TokenStream) -> TokenStream {
     expand(Derive::Describe, &input, describe::implement).into()
 }
 
-/// SERVICE DOCS
+/// Makes a type a service that runs the tasks in an impl block: it stands at the block, `#[task]` at methods in it.
+///
+/// Tasks are async methods that take `&self`, which all of them share: what changes goes into a `Mutex` or an atomic. All
+/// other items of the block stay as they are, and a task that is called in it, `self.poll().await`, is the method that it
+/// is. What the attributes do is what the builders of misc-scheduler do (`Task`, `every`, `on_demand`, `resource`): see
+/// those for what each means.
+///
+/// The type is a `Service`: `App::service("orders", Orders { .. })`. For whoever needs a handle,
+/// `Orders { .. }.with_tasks()` returns one, and the service to register. The handle, an `OrdersTasks`, has a method for
+/// each task that runs on demand, which takes its arguments and gives a `Running` of its result, and it derefs to `Tasks`,
+/// to look at all tasks and steer them. It is cheap to clone, so it fits into the state of an HTTP router.
+///
+/// # What a task says
+///
+/// One of these is its trigger; without one, it runs on demand, with the arguments of the method. A task with a trigger
+/// takes nothing, or a `Run`, and returns `()`, `Next`, or a `Result` of one of them.
+///
+/// | `#[task(..)]` | Runs | Goes with |
+/// | --- | --- | --- |
+/// | `every = "5s"` or `interval = "5s"` | so often | `fixed_delay`, `immediately`, `initial_delay = "1s"`, `aligned`, `start_time = "09:00"` and its `tz` |
+/// | `daily = "09:00"` | at a time of day | `tz = "Europe/Berlin"`, `every_days = 2`, `starting = "2027-01-31"` |
+/// | `cron = "0 9 * * MON-FRI"` | by a cron expression | `tz` |
+/// | `at = "2027-01-01T09:00:00Z"` | once, then | |
+/// | `once` | once at the start, before the service is ready | `background` |
+/// | `after = poll`, `after = [poll, sweep]` | after tasks of this block | `on = "success"`, `"failure"`, `"always"` |
+/// | `manual` | when `Tasks::run_now` says so | |
+/// | `trigger = any_of([..])` | by any trigger | |
+///
+/// | `#[task(..)]` | Means |
+/// | --- | --- |
+/// | `name = ".."` | its name; that of the method if there is none |
+/// | `overlap` | `"skip"`, `"queue_one"`, `"queue_all"`, `"cancel_running"`, `"allow(3)"` |
+/// | `concurrency = 3` | how many run at once |
+/// | `timeout = "2s"` | how long an attempt may take |
+/// | `retry = 3` | how many times it is run again, or a `Retry` |
+/// | `on_stop` | `"drain"`, `"drain_for(10s)"`, `"cancel"` |
+/// | `on_failure` | `"log"`, `"fail_service"`, `"fail_service(3)"` (in a row), `"stop_app"` |
+/// | `stuck_after = "1m"` | when a run counts as stuck |
+/// | `misfire`, `grace = "1h"` | with a trigger: `"skip"`, `"once"`, `"all"`, and how old it may be |
+/// | `jitter = "10s"`, `until = ".."`, `limit = 3` | with a trigger |
+/// | `local`, `rerun_after = "1h"` | with a trigger, and a ledger |
+///
+/// Instead of any literal there may be an expression of what the builder takes, also of what the service has:
+/// `every = self.interval`, `overlap = Overlap::Allow(3)`. It is evaluated when the service is registered, and at each start.
+///
+/// # What it opens
+///
+/// `#[context(close = Pool::close)]` stands at an async method that opens something: a pool, a client, whatever is `Clone`.
+/// It is opened once, when the service starts, before all tasks; it is closed when all tasks have ended, also when the start
+/// fails or the service panics. Several are opened in the order in which they are written, so that one may use those before
+/// it, and closed in reverse. Without `close`, closing is dropping. In the tasks and in `run`, `self.pool().await?` is what
+/// is open; its error, `NotOpen`, converts into `BoxError`. Everywhere else, it is that error at once.
+///
+/// # What runs beside
+///
+/// With an `async fn run(&self, ctx: Context) -> Result<(), BoxError>` in the block, the service does more than its tasks.
+/// It begins when the `once` tasks have succeeded, and the service is ready when it says `ctx.ready()`. When the service
+/// shall stop, first `run` ends, then the tasks do, then contexts are closed. What ends the service is a stop, a task that
+/// returns `Next::StopService`, and a failure: that of `run`, or of a task that says so. A `run` that returns `Ok` ends
+/// nothing else.
+///
+/// # On the block
+///
+/// | `#[service(..)]` | Means |
+/// | --- | --- |
+/// | `scheduler = Scheduler::new().ledger(..)` | the scheduler that the tasks are added to; it may be made from `self` |
+/// | `tasks = Name` | what the type of the handle is called |
+/// | `crate = "path"` | where misc-scheduler is, when Cargo's manifest does not tell |
+///
+/// # When something is wrong
+///
+/// Unknown keys and words, spans of time and times of day that are none, `after` without a task, circles, and methods of
+/// another shape are errors of the compiler, all of them at once, where they stand. Expressions, cron, dates, zones and what
+/// policies make no sense together are looked at when the service is registered: the app tells it before it starts anything.
 #[proc_macro_attribute]
 pub fn service(arguments: TokenStream, item: TokenStream) -> TokenStream {
     service::expand(arguments.into(), &item.into()).into()

@@ -11,7 +11,11 @@ use super::{
     method::{self, Shape},
     task::local,
 };
-use crate::{errors::Errors, keys::Keys, place::at};
+use crate::{
+    errors::Errors,
+    keys::Keys,
+    place::{at, moved},
+};
 
 /// A method that opens something.
 pub(crate) struct Context {
@@ -48,6 +52,7 @@ impl Context {
         let Self { method, conditions, ty, .. } = self;
         let (name, docs, vis) = (self.name(), docs(&function.attrs), &function.vis);
         let place = at(function.sig.output.span());
+        let root = moved(root, place);
         let get = parse_quote_spanned! {place=>
             #(#docs)*
             #(#conditions)*
@@ -66,6 +71,7 @@ impl Context {
     /// Writes how it is opened and closed.
     pub(crate) fn write(&self, root: &TokenStream) -> TokenStream {
         let Self { method, conditions, ty, close } = self;
+        let root = moved(root, method.span());
         let (contexts, this) = (local("contexts", method.span()), local("this", method.span()));
         let (name, opener) = (self.name(), self.opener());
         let close = close.as_ref().map_or_else(|| quote!(|_: &#ty| ::core::future::ready(())), |close| quote!(#close));

@@ -7,7 +7,10 @@ use syn::{
     spanned::Spanned as _,
 };
 
-use crate::{errors::Errors, place::at};
+use crate::{
+    errors::Errors,
+    place::{at, moved},
+};
 
 /// What a method is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,6 +128,7 @@ pub(crate) fn success(function: &ImplItemFn, root: &TokenStream) -> Option<Token
         Type::Path(path) => path.path.segments.last().filter(|last| last.ident == "Result").and_then(first_argument),
         _ => None,
     };
+    let root = moved(root, ty.span());
     let computed = || quote_spanned!(at(ty.span())=> <#ty as #root::__private::Returned>::Value);
     Some(inner.map_or_else(computed, |inner| quote!(#inner)))
 }

@@ -12,7 +12,12 @@ use super::{
     method::{self, Shape},
     policy, trigger,
 };
-use crate::{errors::Errors, keys::Keys, literal, place::at};
+use crate::{
+    errors::Errors,
+    keys::Keys,
+    literal,
+    place::{at, moved},
+};
 
 const KEYS: &[&str] = &[
     "every",
@@ -155,6 +160,7 @@ impl Task {
 
     fn write_scheduled(&self, trigger: &TokenStream, policies: &TokenStream, root: &TokenStream) -> TokenStream {
         let Self { method, conditions, name, .. } = self;
+        let root = moved(root, method.span());
         let (scheduler, this, run) =
             (local("scheduler", method.span()), local("this", method.span()), local("run", method.span()));
         let has_run = method::arguments(&self.function).next().is_some();
@@ -174,6 +180,7 @@ impl Task {
 
     fn write_on_demand(&self, policies: &TokenStream, root: &TokenStream) -> TokenStream {
         let Self { method, conditions, name, arguments, .. } = self;
+        let root = moved(root, method.span());
         let (names, types): (Vec<_>, Vec<_>) = arguments.iter().map(|(name, ty)| (name, ty)).unzip();
         let (scheduler, this, task, variable) = (
             local("scheduler", method.span()),

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use serde::Deserialize;
-use toolkit::{App, Context, config::Config};
+use toolkit::{App, BoxError, Context, config::Config, scheduler::service};
 
 /// The settings of the consumer.
 #[derive(Debug, Deserialize, Config)]
@@ -13,13 +13,27 @@ struct Settings {
     greeting: String,
 }
 
+/// Greets by a task.
+#[derive(Debug)]
+struct Greeter(String);
+
+#[service]
+impl Greeter {
+    #[task(once)]
+    async fn greet(&self) {
+        println!("{}", self.0);
+    }
+
+    async fn run(&self, ctx: Context) -> Result<(), BoxError> {
+        ctx.ready();
+        ctx.app().shutdown();
+        Ok(())
+    }
+}
+
 fn main() -> ExitCode {
     toolkit::main(async || {
         let Settings { greeting } = Settings::load()?;
-        Ok(App::new("consumer").service("greeter", async move |ctx: Context| {
-            ctx.ready();
-            println!("{greeting}");
-            Ok(())
-        }))
+        Ok(App::new("consumer").service("greeter", Greeter(greeting)))
     })
 }

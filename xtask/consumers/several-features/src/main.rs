@@ -6,6 +6,7 @@ use garde::Validate;
 use misc::{
     App, Context,
     config::Config,
+    scheduler::service,
     upgrade::{Activation, Notify},
 };
 use serde::Deserialize;
@@ -24,14 +25,28 @@ struct Settings {
     log: misc::log::Config,
 }
 
+/// Tells the hours.
+#[derive(Debug)]
+struct Clock;
+
+#[service]
+impl Clock {
+    #[task(every = "1h", aligned)]
+    async fn strike(&self) {
+        println!("ding");
+    }
+}
+
 fn main() -> ExitCode {
     misc::main(async || {
         let Settings { greeting, log } = Settings::load()?;
         let log = misc::log::init(log)?;
         let app = App::new("consumer").with(log).with(Notify::from_env()?).with(Activation::from_env()?);
+        let app = app.service("clock", Clock);
         Ok(app.service("greeter", async move |ctx: Context| {
             ctx.ready();
             println!("{greeting}");
+            ctx.app().shutdown();
             Ok(())
         }))
     })
