@@ -157,7 +157,7 @@ impl Scheduler {
         ready: impl FnMut(),
         stop: impl Future<Output = Result<(), BoxError>>,
     ) -> Result<(), BoxError> {
-        let Some(_session) = self.shared.open(ctx) else {
+        let Some(session) = self.shared.open(ctx) else {
             return Err("this scheduler runs as another service already; register it once".into());
         };
         let tasks = self.handle();
@@ -175,7 +175,17 @@ impl Scheduler {
             ended = stop => ended.and_then(|()| self.shared.verdict().into_result()),
             verdict = self.work(ready) => verdict.into_result(),
         };
-        self.drain().await;
+        self.shared.stop();
+        if ctx.is_stopping() {
+            self.drain().await;
+        } else {
+            // The service ends by itself. Its runs shall hear of it, and have no more time than for any other stop: both come
+            // with the end of this future, so that they are waited for beside it.
+            drop(ctx.spawn(async move {
+                self.drain().await;
+                drop(session);
+            }));
+        }
         ended
     }
 
@@ -205,7 +215,6 @@ impl Scheduler {
     /// Waits for runs, each for as long as its task says.
     async fn drain(&self) {
         let since = Instant::now();
-        self.shared.stop();
         while let Drain::Until(alarm) = self.shared.drain(since) {
             tokio::select! {
                 () = self.shared.woken() => {}

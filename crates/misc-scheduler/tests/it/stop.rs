@@ -1,11 +1,11 @@
 //! What a stop means for runs.
 
-use misc_scheduler::{OnStop, Overlap, Scheduler, every};
-use misc_test::Logs;
-use tokio::time::Instant;
+use misc_scheduler::{Next, OnFailure, OnStop, Overlap, Run, Scheduler, Task, every};
+use misc_test::{Logs, TestApp};
+use tokio::time::{Instant, timeout};
 use tracing::Level;
 
-use crate::subject::{MS, Notes, SECS, start};
+use crate::subject::{MS, Notes, SECS, app, start};
 
 /// Stops while a run that takes 5 s has 4 s to go: how long the stop takes, and how many runs end.
 async fn stop(on_stop: OnStop) -> (u128, usize) {
@@ -75,4 +75,23 @@ async fn what_does_not_end_in_time_makes_the_service_late() {
     tokio::time::sleep(MS(1_500)).await;
     assert_eq!(app.stop().await.exit_code(), 70);
     logs.assert_logged("task was cut off by the stop");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_ends_the_service_stops_the_others_as_any_stop_does() {
+    for failure in [None, Some("no disk")] {
+        let scheduler = Scheduler::new()
+            .task("waits", every(SECS(1)), async |run: Run| run.stopping().await)
+            .add(Notes::taking(SECS(100)).task("cancelled", every(SECS(1))).on_stop(OnStop::Cancel))
+            .add(
+                Task::with("ends", every(SECS(2)), failure, async |failure: Option<&'static str>| match failure {
+                    None => Ok(Next::StopService),
+                    Some(failure) => Err(failure),
+                })
+                .on_failure(OnFailure::FailService(1)),
+            );
+        let began = Instant::now();
+        let ended = timeout(SECS(60), TestApp::launch(app(scheduler)).ended()).await.unwrap();
+        assert_eq!((ended.exit_code(), began.elapsed()), (u8::from(failure.is_some()), SECS(2)));
+    }
 }
