@@ -4,13 +4,11 @@ use std::{
     any::Any,
     fmt,
     future::Future,
-    pin::Pin,
     ptr,
     sync::{Arc, Mutex},
 };
 
-use futures_util::future::join;
-use misc_core::{BoxError, CloseFn, CommandError, Context, Gone, Resource, resource};
+use misc_core::{BoxError, CloseFn, Context, Gone, Resource, Started, resource};
 
 use crate::{engine::lock, with_tasks::This};
 
@@ -75,7 +73,7 @@ pub struct Contexts<S> {
     all: Vec<(&'static str, Handle, Start)>,
 }
 
-type Start = Box<dyn FnOnce(Context) -> Pin<Box<dyn Future<Output = Result<(), CommandError>> + Send>> + Send>;
+type Start = Box<dyn FnOnce(&Context) -> Started + Send>;
 
 impl<S: Send + Sync + 'static> Contexts<S> {
     pub(crate) fn new(this: This<S>) -> Self {
@@ -99,15 +97,7 @@ impl<S: Send + Sync + 'static> Contexts<S> {
             async move { opening.await.map(Held) }
         };
         let (handle, driver) = resource(self.this.clone(), open).on_close(CloseHeld(close));
-        let opened = handle.clone();
-        let start: Start = Box::new(move |ctx| {
-            Box::pin(async move {
-                // Waiting for the resource shows on the status; if it fails, the service that opens it knows why.
-                let (started, _) = join(ctx.start(name, driver), opened.get()).await;
-                started
-            })
-        });
-        self.all.push((name, Arc::new(handle), start));
+        self.all.push((name, Arc::new(handle), Box::new(move |ctx| ctx.start(name, driver))));
     }
 
     /// Opens them, one after the other, as children of the service: they close when all else of it has ended.
@@ -118,7 +108,7 @@ impl<S: Send + Sync + 'static> Contexts<S> {
         lock(&this.opened().0).clear();
         for (name, handle, start) in all {
             lock(&this.opened().0).push((name, handle));
-            match ctx.until_stopping(start(ctx.clone())).await {
+            match ctx.until_stopping(start(ctx)).await {
                 Some(Ok(())) => {}
                 Some(Err(error)) if !ctx.is_stopping() => return Err(error.into()),
                 _ => return Ok(false),

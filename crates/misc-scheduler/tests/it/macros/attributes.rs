@@ -410,6 +410,16 @@ impl Odd {
     #[cfg(not(test))]
     async fn absent(&self) -> Missing {}
 
+    #[context]
+    #[cfg(not(test))]
+    async fn absent_context(&self) -> Result<Missing, BoxError> {}
+
+    #[context]
+    #[cfg(test)]
+    async fn contexts(&self) -> Result<u8, BoxError> {
+        Ok(1)
+    }
+
     #[task]
     #[cfg(not(test))]
     async fn absent_on_demand(&self, what: Missing) {}
@@ -417,7 +427,7 @@ impl Odd {
     #[task]
     #[cfg(test)]
     async fn this(&self, this: u8, scheduler: u8) -> Result<u8, BoxError> {
-        Ok(this + scheduler)
+        Ok(this + scheduler + self.contexts().await?)
     }
 
     #[task]
@@ -443,7 +453,7 @@ async fn conditions_and_odd_names_work() {
     let (tasks, service) = Odd.with_tasks();
     let app = start(service).await;
     let tasks: Handle = tasks;
-    assert_eq!(tasks.this(1, 2).await.unwrap(), 3);
+    assert_eq!(tasks.this(1, 2).await.unwrap(), 4);
     tasks.tasks().await.unwrap();
     tasks.service().await.unwrap();
     tasks.clone().await.unwrap();

@@ -277,3 +277,31 @@ async fn others_do_not_find_them_by_their_type() {
     pass(MS(1)).await;
     TestApp::start(app).await.stop().await.assert_clean().await;
 }
+
+/// Opens something that does not come, or that panics.
+struct Slow(bool);
+
+#[service]
+impl Slow {
+    #[context]
+    async fn db(&self) -> Result<u8, BoxError> {
+        assert!(!self.0, "cannot even try");
+        std::future::pending().await
+    }
+
+    #[task(once)]
+    async fn never(&self) {
+        panic!("nothing is open");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_does_not_open_is_named() {
+    for (panics, says) in
+        [(false, "`slow/db` was not ready within 30s: its open function had not returned"), (true, "cannot even try")]
+    {
+        let ended = TestApp::launch(App::new("app").service("slow", Slow(panics))).ended().await;
+        let report = ended.report().to_string();
+        assert!(report.contains("service `slow` ") && report.contains(says), "{report}");
+    }
+}

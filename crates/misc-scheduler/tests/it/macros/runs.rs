@@ -9,7 +9,7 @@ use std::{
 };
 
 use misc_core::{App, BoxError, Context, Restart, spec};
-use misc_scheduler::{Next, service};
+use misc_scheduler::{Next, Run, service};
 use misc_test::{Logs, TestApp};
 use tokio::time::{Instant, sleep};
 
@@ -214,4 +214,29 @@ async fn a_service_that_is_clone_is_started_again_from_a_clone() {
     pass(MS(2_500)).await;
     assert_eq!(*runs.lock().unwrap(), 2);
     app.stop().await.assert_clean().await;
+}
+
+/// Has a task that ends at a stop only.
+struct Stubborn;
+
+#[service]
+impl Stubborn {
+    #[task(every = "1s")]
+    async fn wait(&self, run: Run) {
+        run.stopping().await;
+        sleep(SECS(3)).await;
+    }
+
+    async fn run(&self, ctx: Context) -> Result<(), BoxError> {
+        ctx.ready();
+        sleep(SECS(2)).await;
+        Err("no broker".into())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn its_failure_is_told_to_tasks_that_wait_for_the_stop() {
+    let began = Instant::now();
+    let ended = TestApp::launch(App::new("shop").service("stubborn", Stubborn)).ended().await;
+    assert_eq!((ended.exit_code(), began.elapsed()), (1, SECS(5)));
 }
