@@ -16,13 +16,18 @@ use misc::{
     metrics::Counter,
 };
 
-use crate::{ADDRESS, database::Database, live};
+use crate::{
+    ADDRESS,
+    database::{Database, DatabaseTasks},
+    live,
+};
 
 /// What the handlers share.
 #[derive(Clone)]
 pub(crate) struct Counted {
     pub(crate) requests: Counter,
     pub(crate) database: Database,
+    pub(crate) tasks: DatabaseTasks,
 }
 
 pub(crate) fn router(counted: Counted) -> Router {
@@ -43,6 +48,8 @@ async fn hello(State(counted): State<Counted>) -> &'static str {
 async fn switch(State(counted): State<Counted>, which: String) -> String {
     let is_on = which == "on";
     counted.database.switch(is_on);
+    // Whether it succeeds is seen in the status of the task.
+    drop(counted.tasks.run_now("keep_alive").await);
     format!("The database is {}.", if is_on { "on" } else { "off" })
 }
 
