@@ -34,8 +34,7 @@ impl Monitor {
         system.refresh_cpu_usage();
         system.refresh_memory();
         let memory = 100.0 * system.used_memory() as f64 / system.total_memory().max(1) as f64;
-        let rounded = |percent: f64| (percent * 10.0).round() / 10.0;
-        (rounded(system.global_cpu_usage().into()), rounded(memory))
+        (tenths(system.global_cpu_usage().into()), tenths(memory))
     }
 }
 
@@ -77,11 +76,16 @@ impl Monitor {
     #[task]
     pub async fn average(&self, count: usize) -> Result<Option<Reading>, BoxError> {
         let readings = self.store().await?.last(count).await;
-        let average = |of: fn(&Reading) -> f64| readings.iter().map(of).sum::<f64>() / readings.len() as f64;
+        let average = |of: fn(&Reading) -> f64| tenths(readings.iter().map(of).sum::<f64>() / readings.len() as f64);
         Ok(readings.last().map(|last| Reading {
             at: last.at,
             cpu: average(|reading| reading.cpu),
             memory: average(|reading| reading.memory),
         }))
     }
+}
+
+/// More digits than these say nothing.
+fn tenths(percent: f64) -> f64 {
+    (percent * 10.0).round() / 10.0
 }
