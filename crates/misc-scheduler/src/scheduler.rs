@@ -1,6 +1,13 @@
 //! The scheduler: a service that runs tasks.
 
-use std::{fmt, future::Future, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    future::{Future, poll_fn},
+    mem,
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
 
 use futures_util::{StreamExt as _, stream};
 use misc_core::{BoxError, Context, Ledger, Plan, Service};
@@ -198,7 +205,7 @@ impl Scheduler {
                     continue;
                 }
                 Turn::Again => {
-                    tokio::task::yield_now().await;
+                    make_way().await;
                     continue;
                 }
                 Turn::Sleep(alarm) => alarm,
@@ -222,6 +229,21 @@ impl Scheduler {
             }
         }
     }
+}
+
+/// Lets those run that wait for this thread.
+///
+/// Tokio's own `yield_now` waits until none is left, and looks for work elsewhere, so that all threads run dry in between.
+async fn make_way() {
+    let mut has_made_way = false;
+    poll_fn(|cx| {
+        if mem::replace(&mut has_made_way, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 async fn until(alarm: Option<Instant>) {

@@ -191,6 +191,9 @@ impl Record {
             if self.history.len() >= history {
                 self.history.pop_front();
             }
+            if self.history.is_empty() {
+                self.history.reserve_exact(1);
+            }
             self.history.push_back(ran.clone());
         }
         Some(ran)

@@ -131,7 +131,12 @@ impl State {
         let ticket = request.ticket;
         let entry = &mut self.tasks[id];
         let def = Arc::clone(&entry.def);
-        entry.record().live.push(Live { ticket, since: now.mono, handle: None, cancelled: false });
+        let live = &mut entry.record().live;
+        if live.is_empty() {
+            // Most tasks have one at a time; a vector would make room for four.
+            live.reserve_exact(1);
+        }
+        live.push(Live { ticket, since: now.mono, handle: None, cancelled: false });
         self.live += 1;
         let claims = self.claims.as_ref().filter(|_| request.claim).map(Arc::clone);
         if let Some(shared) = self.shared.upgrade() {

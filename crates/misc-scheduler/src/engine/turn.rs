@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// How many firings are taken at once, before others get the lock and the thread.
-const BATCH: usize = 256;
+const BATCH: usize = 32;
 
 /// What the loop does next.
 #[derive(Debug)]
