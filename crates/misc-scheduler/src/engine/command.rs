@@ -237,7 +237,11 @@ impl State {
     /// Notes whom a task waits for.
     fn follow(&mut self, id: usize) {
         for parent in self.tasks[id].parents() {
-            self.followers.entry(Arc::clone(parent)).or_default().push(id);
+            let followers = self.followers.entry(Arc::clone(parent)).or_default();
+            // One that several of its triggers name is followed once: all of them are looked at then.
+            if followers.last() != Some(&id) {
+                followers.push(id);
+            }
         }
     }
 

@@ -8,7 +8,8 @@ use crate::status::Outcome;
 /// A schedule of one's own: says, from the last firing, when the next one is.
 ///
 /// A closure `|last: &Firing| Fire::In(..)` is one, too. It is asked when the scheduler starts, and after the end of each
-/// run; what it does should be quick, as it runs on the scheduler's own task. One that panics ends.
+/// run; what it does should be quick, as it runs on the scheduler's own task. One that panics ends, and one that has ended is
+/// not asked again.
 ///
 /// # Examples
 /// ```

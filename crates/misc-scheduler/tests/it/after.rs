@@ -1,8 +1,8 @@
 //! Tasks after other tasks.
 
-use misc_scheduler::{Next, On, Overlap, Scheduler, Task, after, any_of, every};
+use misc_scheduler::{Next, On, Overlap, Scheduler, Task, Trigger, after, any_of, every};
 
-use crate::subject::{MS, Notes, SECS, run_for};
+use crate::subject::{MS, Notes, SECS, pass, run_for, start};
 
 fn failing(name: &str, seconds: u64) -> Task {
     Task::new(name, every(SECS(seconds)), async || Err::<(), _>("broken"))
@@ -63,10 +63,24 @@ async fn what_was_cancelled_is_neither() {
         .on_stop(misc_scheduler::OnStop::Cancel);
     let scheduler = Scheduler::new().add(hang).add(log.task("log", after("hang").on(On::Always)));
     let tasks = scheduler.handle();
-    let app = crate::subject::start(scheduler).await;
+    let app = start(scheduler).await;
     tokio::time::sleep(MS(1_500)).await;
     tasks.cancel("hang").unwrap();
     tokio::time::sleep(MS(100)).await;
     assert_eq!((log.runs(), tasks.status("hang").unwrap().runs), (0, 1));
+    app.stop().await.assert_clean().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_is_named_twice_is_followed_once() {
+    let (both, either) = (Notes::new(), Notes::new());
+    let any = any_of([Trigger::from(after("task")), after("task").on(On::Failure).into()]);
+    let scheduler = Scheduler::new()
+        .task("task", every(SECS(1)).limit(2), async || {})
+        .add(both.task("both", after(["task", "task"])))
+        .add(either.task("either", any).overlap(Overlap::QueueAll));
+    let app = start(scheduler).await;
+    pass(SECS(5)).await;
+    assert_eq!((both.runs(), either.runs()), (2, 2));
     app.stop().await.assert_clean().await;
 }

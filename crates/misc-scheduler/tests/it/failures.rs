@@ -246,3 +246,14 @@ async fn a_scheduler_is_one_service() {
     let ended = TestApp::launch(app).ended().await;
     assert!(ended.report().to_string().contains("register it once"), "{}", ended.report());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_that_comes_with_the_stop_is_still_the_service_s() {
+    let task = Task::new("task", manual(), async || Err::<(), _>("no")).on_failure(OnFailure::FailService(1));
+    let scheduler = Scheduler::new().add(task);
+    let tasks = scheduler.handle();
+    let app = start(scheduler).await;
+    assert!(tasks.run_now("task").await.is_err());
+    let ended = app.stop().await;
+    assert!(ended.report().to_string().contains("task `task` failed"), "{}", ended.report());
+}
