@@ -39,6 +39,7 @@ use self::{
 use crate::{
     arm::{Arm, Fired, Source},
     clock::{Clock, WallClock},
+    label::Label,
     ledger::Claims,
     status::{Outcome, Ran},
     task::Def,
@@ -115,7 +116,7 @@ enum Phase {
 struct Entry {
     def: Arc<Def>,
     arms: Box<[Arm]>,
-    label: Box<str>,
+    label: Label,
     /// Comes with the first run: a task that is only armed does without.
     record: Option<Box<Record>>,
     /// The last firing of a former life, by the ledger.

@@ -8,6 +8,7 @@ mod engine;
 mod handle;
 mod health;
 mod instant;
+mod label;
 mod ledger;
 mod meters;
 mod on_demand;

@@ -10,6 +10,7 @@ use misc_core::Context;
 
 use crate::{
     arm::Arm,
+    label::Label,
     meters::Meters,
     on_demand::Link,
     policy::{Misfire, OnFailure, OnStop, Overlap, Policy, Retry},
@@ -211,7 +212,7 @@ impl Task {
             problems.push("`background` is for tasks that run `once()`; take it out".to_owned());
         }
         self.policy.problems(&mut problems);
-        let label = self.trigger.as_ref().map_or_else(|| "on demand".to_owned(), ToString::to_string);
+        let label = self.trigger.as_ref().map_or(Label::OnDemand, Trigger::label);
         let mut arms = match self.trigger {
             Some(trigger) => trigger.jitter_unless_set(self.jitter).compile(&mut problems),
             None => Vec::new(),
@@ -222,7 +223,7 @@ impl Task {
             return Err(problems.into_iter().map(|problem| format!("task `{name}`: {problem}")).collect());
         }
         let def = Def { name: self.name, work: self.work, policy: self.policy, meters: OnceLock::new() };
-        Ok(Compiled { def: Arc::new(def), arms: arms.into(), label: label.into(), link: self.link })
+        Ok(Compiled { def: Arc::new(def), arms: arms.into(), label, link: self.link })
     }
 }
 
@@ -261,6 +262,6 @@ impl Def {
 pub(crate) struct Compiled {
     pub(crate) def: Arc<Def>,
     pub(crate) arms: Box<[Arm]>,
-    pub(crate) label: Box<str>,
+    pub(crate) label: Label,
     pub(crate) link: Option<Arc<Link>>,
 }

@@ -16,6 +16,7 @@ pub use self::{
 use crate::{
     arm::{Arm, Bounds, Own, Source},
     instant,
+    label::Label,
 };
 
 /// When a task runs.
@@ -157,6 +158,15 @@ impl Trigger {
             Kind::Either(triggers) => return Self::compile_each(triggers, &bounds, arms, problems),
         };
         arms.extend(source.map(|source| Arm::new(source, bounds)));
+    }
+
+    /// Says when it runs: in words, unless they can be found later.
+    pub(crate) fn label(&self) -> Label {
+        let plain = match &self.kind.0 {
+            Kind::Every(every) if self.until.is_none() && self.limit.is_none() => every.plain(),
+            _ => None,
+        };
+        plain.map_or_else(|| Label::Words(self.to_string().into()), Label::Every)
     }
 
     fn bounds(&self, problems: &mut Vec<String>) -> Bounds {

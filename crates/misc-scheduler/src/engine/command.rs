@@ -143,7 +143,7 @@ impl Shared {
     /// # Errors
     /// All that is wrong with the trigger.
     pub(crate) fn reschedule(&self, name: &str, trigger: Trigger) -> Result<(), Refused> {
-        let label = trigger.to_string();
+        let label = trigger.label();
         let is_once = trigger.is_once();
         let mut problems = Vec::new();
         let mut arms: Box<[Arm]> = trigger.compile(&mut problems).into();
@@ -163,7 +163,7 @@ impl Shared {
             state.asking.retain(|(task, _)| *task != id);
             let entry = &mut state.tasks[id];
             mem::swap(&mut entry.arms, arms);
-            (entry.label, entry.flags.finished) = (label.into(), false);
+            (entry.label, entry.flags.finished) = (label, false);
             entry.last = None;
             state.gates -= usize::from(!is_once && mem::take(&mut entry.flags.gates));
             fx.wake = true;

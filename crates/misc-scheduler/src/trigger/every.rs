@@ -6,6 +6,7 @@ use super::Trigger;
 use crate::{
     arm::{Pace, Source},
     instant,
+    label::Label,
     times::Times,
 };
 
@@ -100,6 +101,12 @@ impl Every {
         source.filter(|_| problems.len() == before)
     }
 
+    /// The period, if that is all there is to say of it.
+    pub(super) fn plain(&self) -> Option<Duration> {
+        let is_plain = self.pace == Pace::Rate && self.starting_at.is_none() && !self.aligned;
+        is_plain.then_some(self.period)
+    }
+
     fn check(&self, jitter: Duration, problems: &mut Vec<String>) {
         let Self { period, pace, first, aligned, starting_at, zone } = self;
         let mut problem = |text: String| problems.push(text);
@@ -140,7 +147,7 @@ impl Every {
 
 impl fmt::Display for Every {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "every {}", humantime::format_duration(self.period))?;
+        Label::Every(self.period).fmt(f)?;
         if self.pace == Pace::Delay {
             f.write_str(" after the last run")?;
         }
