@@ -24,6 +24,6 @@ pub use self::{
     memory::MemorySockets,
     metrics::Metrics,
     phases::Phases,
-    requirement::{Missing, server, skip, tool},
+    requirement::{Missing, server, skip, tool, toolchain},
     signal::Signal,
 };

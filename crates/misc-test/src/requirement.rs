@@ -6,6 +6,7 @@ use std::{
     io::Write as _,
     net::{SocketAddr, TcpStream, ToSocketAddrs as _},
     path::Path,
+    process::Command,
     thread,
     time::Duration,
 };
@@ -93,6 +94,41 @@ pub fn tool(name: &str) -> bool {
     found
 }
 
+/// Tells whether the compiler is of a version such as `1.95`, whose words a test expects; if not, the test is skipped.
+///
+/// The patch version does not matter. A beta or a nightly is none of that version.
+///
+/// # Panics
+/// As [`skip`]; and when `rustc` cannot be asked.
+///
+/// # Examples
+/// ```
+/// // #[test]
+/// fn compile_errors_help() {
+///     if misc_test::toolchain(env!("CARGO_PKG_RUST_VERSION")) {
+///         // trybuild::TestCases::new().compile_fail("tests/ui/*.rs");
+///     }
+/// }
+/// # compile_errors_help();
+/// ```
+#[must_use = "the test returns when the compiler is another one"]
+#[track_caller]
+pub fn toolchain(version: &str) -> bool {
+    let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let output = Command::new(rustc).arg("-V").output().expect("rustc, which has built this test");
+    let said = String::from_utf8_lossy(&output.stdout);
+    let found = said.split_whitespace().nth(1).unwrap_or_default();
+    let is_it = is_of_minor(found, version);
+    if !is_it {
+        skip(Missing::Tool, &format!("it wants Rust {version}, this is {found}"));
+    }
+    is_it
+}
+
+fn is_of_minor(version: &str, wanted: &str) -> bool {
+    version.split('.').take(2).eq(wanted.split('.').take(2)) && !version.contains('-')
+}
+
 /// Returns where a server is; if there is none, the test is skipped.
 ///
 /// That is the value of the variable, if it is set to anything; else `default`, a `host:port` or a URL with one, if
@@ -176,4 +212,16 @@ fn host_and_port(url: &str) -> &str {
 fn accepts(address: &str) -> bool {
     let accepts = |address: SocketAddr| TcpStream::connect_timeout(&address, CONNECT_WITHIN).is_ok();
     address.to_socket_addrs().is_ok_and(|mut all| all.any(accepts))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_toolchain_is_told_by_its_minor() {
+        for (version, expected) in [("1.95.0", true), ("1.95.7", true), ("1.9.5", false), ("1.96.0-nightly", false)] {
+            assert_eq!(is_of_minor(version, "1.95"), expected, "{version}");
+        }
+    }
 }
