@@ -83,8 +83,9 @@ impl Subject {
     }
 
     pub(crate) fn signal(&mut self, signal: Signal) {
-        kill_process(self.pid(), signal).expect("it is our own process, and not waited for yet");
+        // Looked at first: the process may be on its way before this thread goes on.
         self.since = Instant::now();
+        kill_process(self.pid(), signal).expect("it is our own process, and not waited for yet");
     }
 
     /// Signals, then waits for the end.
