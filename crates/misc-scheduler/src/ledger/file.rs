@@ -50,6 +50,9 @@ struct Books {
 
 impl FileLedger {
     /// Keeps it in a file, which is made when there is something to write; its directory must exist.
+    ///
+    /// A file that is no ledger is left as it is, and what cannot be written leaves the old one: either is an error that
+    /// names the file, and the ledger is away until somebody has seen to it.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>) -> Self {
         let file = path.into();
@@ -102,7 +105,10 @@ impl Paths {
 
 fn read(file: &Path) -> io::Result<Books> {
     match fs::read(file) {
-        Ok(text) => Ok(serde_json::from_slice(&text)?),
+        Ok(text) => serde_json::from_slice(&text).map_err(|error| {
+            let cure = "put back a copy, or move it away to begin without any last firings";
+            io::Error::new(io::ErrorKind::InvalidData, format!("it is no ledger ({error}); {cure}"))
+        }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Books::default()),
         Err(error) => Err(error),
     }

@@ -335,3 +335,51 @@ impl Ledger for Elsewhere {
         self.0.recall(key).await
     }
 }
+
+/// A directory of a test's own, which goes with it.
+struct Directory(std::path::PathBuf);
+
+impl Directory {
+    fn of(test: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("misc-ledger-{test}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).expect("a directory");
+        Self(path)
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        drop(std::fs::remove_dir_all(&self.0));
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_ledger_is_left_as_it_is() {
+    let directory = Directory::of("corrupt");
+    let file = directory.0.join("schedule.json");
+    std::fs::write(&file, "{ \"claims\": {").expect("a file");
+    let ledger = FileLedger::new(&file);
+    for error in [ledger.recall("a").await.unwrap_err(), ledger.remember("a", "b").await.unwrap_err()] {
+        let error = error.to_string();
+        assert!(error.contains(&*file.display().to_string()) && error.contains("move it away"), "{error}");
+    }
+    assert_eq!(std::fs::read_to_string(&file).expect("it is there"), "{ \"claims\": {");
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_full_disk_leaves_the_old_ledger() {
+    let directory = Directory::of("full");
+    let file = directory.0.join("schedule.json");
+    let ledger = FileLedger::new(&file);
+    ledger.remember("a", "before").await.expect("there is room");
+    // What is to replace the file is written to a device that is always full.
+    let fresh = directory.0.join("schedule.json.new");
+    std::os::unix::fs::symlink("/dev/full", &fresh).expect("a link");
+    let error = ledger.remember("a", "after").await.unwrap_err().to_string();
+    assert!(error.contains(&*file.display().to_string()) && error.contains("No space left"), "{error}");
+    assert_eq!(ledger.recall("a").await.expect("it can be read").as_deref(), Some("before"));
+    std::fs::remove_file(&fresh).expect("it was there");
+    ledger.remember("a", "after").await.expect("there is room again");
+    assert_eq!(ledger.recall("a").await.expect("it can be read").as_deref(), Some("after"));
+}
