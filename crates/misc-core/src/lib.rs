@@ -2,6 +2,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod app;
+mod call;
 mod context;
 mod deadline;
 mod entrypoint;
@@ -38,6 +39,7 @@ pub use tokio_util::sync::CancellationToken;
 
 pub use self::{
     app::App,
+    call::{Idempotent, Verdict},
     context::{Context, GetError},
     deadline::Deadline,
     entrypoint::{Runtime, main},

@@ -33,6 +33,14 @@ pub use misc_metrics as metrics;
 #[cfg_attr(docsrs, doc(cfg(feature = "net")))]
 #[doc(inline)]
 pub use misc_net as net;
+#[cfg(feature = "resilience")]
+#[cfg_attr(docsrs, doc(cfg(feature = "resilience")))]
+#[doc(inline)]
+pub use misc_resilience as resilience;
+#[cfg(feature = "rpc")]
+#[cfg_attr(docsrs, doc(cfg(feature = "rpc")))]
+#[doc(inline)]
+pub use misc_rpc as rpc;
 #[cfg(feature = "scheduler")]
 #[cfg_attr(docsrs, doc(cfg(feature = "scheduler")))]
 #[doc(inline)]
