@@ -5,11 +5,27 @@ use std::time::{Duration, SystemTime};
 use http::{HeaderMap, Request, Response, StatusCode, header::RETRY_AFTER};
 use misc_core::{Idempotent, Verdict};
 
-/// Tells a layer what requests and answers of its service mean; [`ByStatus`] does so for HTTP.
-pub trait Classify<Req, Res, Err> {
+/// Tells a layer what the answers of its service mean; [`ByStatus`] does so for HTTP, and a closure can.
+pub trait Classify<Res, Err> {
     /// Returns what the end of a call says about the service.
     fn verdict(&self, answer: Result<&Res, &Err>) -> Verdict;
 
+    /// Says of an answer that is a failure what it is, to be shown as the last error.
+    fn describe(&self, answer: &Res) -> String {
+        let _ = answer;
+        "the answer is a failure".to_owned()
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<F: Fn(Result<&Res, &Err>) -> Verdict, Res, Err> Classify<Res, Err> for F {
+    fn verdict(&self, answer: Result<&Res, &Err>) -> Verdict {
+        self(answer)
+    }
+}
+
+/// Makes requests once more, for a layer that repeats calls.
+pub trait Again<Req> {
     /// Makes the request once more, if it may be made twice; `None` if it may not, which is what holds unless said
     /// otherwise.
     fn again(&self, request: &Req) -> Option<Req> {
@@ -31,7 +47,7 @@ pub trait Classify<Req, Res, Err> {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ByStatus;
 
-impl<Q: Clone, S, E> Classify<Request<Q>, Response<S>, E> for ByStatus {
+impl<S, E> Classify<Response<S>, E> for ByStatus {
     fn verdict(&self, answer: Result<&Response<S>, &E>) -> Verdict {
         let Ok(response) = answer else {
             return Verdict::Transient(None);
@@ -51,6 +67,12 @@ impl<Q: Clone, S, E> Classify<Request<Q>, Response<S>, E> for ByStatus {
         }
     }
 
+    fn describe(&self, answer: &Response<S>) -> String {
+        answer.status().to_string()
+    }
+}
+
+impl<Q: Clone> Again<Request<Q>> for ByStatus {
     fn again(&self, request: &Request<Q>) -> Option<Request<Q>> {
         let is_safe = request.method().is_idempotent() || request.extensions().get::<Idempotent>().is_some();
         is_safe.then(|| request.clone())

@@ -2,6 +2,8 @@
 
 use std::{error::Error as StdError, fmt, sync::Arc, time::Duration};
 
+use crate::breaker::BreakerState;
+
 /// Why a call has failed: its own error, or that it was not made or not waited for.
 #[derive(Debug)]
 pub struct Error<E>(Kind<E>);
@@ -104,6 +106,7 @@ enum Why {
     /// What `breaker` protects is let alone; it is tried again after the time, unless somebody keeps it open.
     Open {
         breaker: Arc<str>,
+        state: BreakerState,
         retry_after: Option<Duration>,
         last_error: Option<Arc<str>>,
     },
@@ -115,12 +118,26 @@ enum Why {
 }
 
 impl Rejection {
-    pub(crate) fn open(breaker: Arc<str>, retry_after: Option<Duration>, last_error: Option<Arc<str>>) -> Self {
-        Self(Why::Open { breaker, retry_after, last_error })
+    pub(crate) fn open(
+        breaker: Arc<str>,
+        state: BreakerState,
+        retry_after: Option<Duration>,
+        last_error: Option<Arc<str>>,
+    ) -> Self {
+        Self(Why::Open { breaker, state, retry_after, last_error })
     }
 
     pub(crate) fn full(bulkhead: Arc<str>, limit: usize, waited: Duration) -> Self {
         Self(Why::Full { bulkhead, limit, waited })
+    }
+
+    /// Returns the name of the breaker or the bulkhead that has rejected it.
+    #[must_use]
+    pub fn by(&self) -> &str {
+        match &self.0 {
+            Why::Open { breaker, .. } => breaker,
+            Why::Full { bulkhead, .. } => bulkhead,
+        }
     }
 
     /// Returns when to ask again, if that is known.
@@ -145,8 +162,14 @@ impl Rejection {
 impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Why::Open { breaker, retry_after, last_error } => {
-                write!(f, "breaker `{breaker}` is open")?;
+            Why::Open { breaker, state, retry_after, last_error } => {
+                write!(f, "breaker `{breaker}` ")?;
+                f.write_str(match state {
+                    BreakerState::HalfOpen => "is half-open, and all of its probes are under way",
+                    BreakerState::Recovering => "is recovering, and lets a part of the calls pass",
+                    BreakerState::ForcedOpen => "is kept open",
+                    _ => "is open",
+                })?;
                 if let Some(after) = retry_after {
                     write!(f, " for another {:.1} s", after.as_secs_f64())?;
                 }

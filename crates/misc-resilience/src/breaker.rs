@@ -1,0 +1,249 @@
+//! A circuit breaker: lets a service alone that has failed too often, until it is well again.
+
+pub(crate) mod config;
+mod core;
+mod layer;
+mod machine;
+mod meters;
+mod moment;
+mod permit;
+mod shared;
+mod state;
+mod status;
+mod window;
+
+use std::{
+    fmt,
+    future::{Future, Ready},
+    sync::Arc,
+};
+
+use misc_core::{Meter, Verdict};
+
+pub use self::{
+    config::{BreakerConfig, Mode, Window},
+    layer::{BreakerFuture, BreakerLayer, BreakerService},
+    permit::Permit,
+    state::BreakerState,
+    status::{BreakerStatus, BreakerTransition},
+};
+use self::{
+    core::Core,
+    machine::Order,
+    permit::{Held, text},
+};
+use crate::{
+    error::{Error, Rejection},
+    refused::Refused,
+};
+
+/// Lets a service alone that has failed too often, until it is well again. Cheap to clone; clones are the same breaker.
+///
+/// Make one for each thing that fails by itself: a database, a host, rarely a whole API.
+///
+/// # Examples
+/// ```
+/// use misc_resilience::{Breaker, BreakerConfig};
+///
+/// # async fn fetch(_: u64) -> Result<String, std::io::Error> { Ok("Ada".to_owned()) }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let breaker = Breaker::new("users", BreakerConfig::default())?;
+/// match breaker.call(fetch(7)).await {
+///     Ok(user) => println!("{user}"),
+///     Err(error) if error.is_open() => println!("not asked: {error}"),
+///     Err(error) => println!("asked in vain: {error}"),
+/// }
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Breaker {
+    core: Arc<Core>,
+}
+
+impl Breaker {
+    /// Creates a breaker; its name is that in metrics, in the log, and in rejections.
+    ///
+    /// # Errors
+    /// [`Refused`], with all settings that are nonsense, each with the reason.
+    pub fn new(name: impl AsRef<str>, config: BreakerConfig) -> Result<Self, Refused> {
+        let name = name.as_ref();
+        config.check(name)?;
+        Ok(Self::from_core(Arc::new(Core::new(name, config))))
+    }
+
+    pub(crate) fn from_core(core: Arc<Core>) -> Self {
+        Self { core }
+    }
+
+    /// Shows what it does in metrics. The first meter counts.
+    #[must_use]
+    pub fn meter(self, meter: &Meter) -> Self {
+        self.core.measure(meter);
+        self
+    }
+
+    /// Calls a listener at every change of state, in order and one at a time, after those that were there before.
+    ///
+    /// It is called by whoever has brought the change about, outside of any lock, so it may use the breaker; what takes
+    /// long belongs into a task. A panic of it is logged.
+    #[must_use]
+    pub fn on_transition(self, listener: impl Fn(&BreakerTransition) + Send + Sync + 'static) -> Self {
+        self.core.listeners().add(listener);
+        self
+    }
+
+    /// Makes a call if the breaker lets it pass; every error counts as a failure.
+    ///
+    /// # Errors
+    /// The call's own, or that the breaker has rejected it, for which the future was never polled.
+    ///
+    /// # Cancel safety
+    /// That of the future. A call that is dropped counts nothing, and another one may probe in its place; so it is if the
+    /// future panics.
+    pub async fn call<T, E: fmt::Display>(&self, future: impl Future<Output = Result<T, E>>) -> Result<T, Error<E>> {
+        self.call_if(future, |_| true).await
+    }
+
+    /// Makes a call as [`call`](Self::call) does, but only those errors count for which `counts` says so.
+    ///
+    /// The others are ignored, as if there had been no call. If they show that the service works ("no such user"), use
+    /// [`call_with`](Self::call_with), and let them be a [`Verdict::Success`].
+    ///
+    /// # Errors
+    /// See [`call`](Self::call).
+    ///
+    /// # Cancel safety
+    /// See [`call`](Self::call).
+    pub async fn call_if<T, E: fmt::Display>(
+        &self,
+        future: impl Future<Output = Result<T, E>>,
+        counts: impl FnOnce(&E) -> bool,
+    ) -> Result<T, Error<E>> {
+        let judge = |answer: Result<&T, &E>| match answer {
+            Ok(_) => Verdict::Success,
+            Err(error) if counts(error) => Verdict::Failure,
+            Err(_) => Verdict::Ignored,
+        };
+        self.call_with(future, judge).await
+    }
+
+    /// Makes a call as [`call`](Self::call) does, and lets `judge` say what its end means.
+    ///
+    /// # Errors
+    /// See [`call`](Self::call).
+    ///
+    /// # Cancel safety
+    /// See [`call`](Self::call).
+    pub async fn call_with<T, E: fmt::Display>(
+        &self,
+        future: impl Future<Output = Result<T, E>>,
+        judge: impl FnOnce(Result<&T, &E>) -> Verdict,
+    ) -> Result<T, Error<E>> {
+        let held = Held::acquire(&*self.core)?;
+        let answer = future.await;
+        let said = || answer.as_ref().err().map_or_else(|| "its answer is a failure".into(), |error| text(error));
+        held.settle(judge(answer.as_ref()), said);
+        answer.map_err(Error::inner_error)
+    }
+
+    /// Lets a call in that is made by hand; tell the [`Permit`] what became of it.
+    ///
+    /// # Errors
+    /// [`Rejection`] if it does not pass.
+    pub fn acquire(&self) -> Result<Permit, Rejection> {
+        Permit::acquire(Arc::clone(&self.core))
+    }
+
+    /// Returns a layer that puts it around a tower service.
+    #[must_use]
+    pub fn layer(&self) -> BreakerLayer {
+        BreakerLayer::new(Arc::clone(&self.core))
+    }
+
+    /// Returns its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.core.name()
+    }
+
+    /// Returns its state.
+    ///
+    /// No timer runs: what is due by the clock is done by the next call, or by the next look, such as this one.
+    #[must_use]
+    pub fn state(&self) -> BreakerState {
+        self.core.view().state
+    }
+
+    /// Returns its state, its rates and its last error. It is what to give to `ctx.inspect`.
+    ///
+    /// # Examples
+    /// ```
+    /// use misc_core::{BoxError, Context};
+    /// use misc_resilience::Breaker;
+    ///
+    /// async fn service(ctx: Context, users: Breaker) -> Result<(), BoxError> {
+    ///     ctx.inspect("breaker", move || users.status());
+    ///     ctx.ready();
+    ///     ctx.stopping().await;
+    ///     Ok(())
+    /// }
+    /// ```
+    #[must_use]
+    pub fn status(&self) -> BreakerStatus {
+        BreakerStatus::new(Arc::clone(self.core.name()), self.core.view())
+    }
+
+    /// Returns a check for misc-health: an async closure that answers at once.
+    ///
+    /// It fails while no call passes. When it is time to look again whether the service is well it passes, so that an
+    /// instance that was taken out for it gets the calls that find out.
+    ///
+    /// # Examples
+    /// ```
+    /// use misc_resilience::{Breaker, BreakerConfig};
+    ///
+    /// # async fn check() -> Result<(), Box<dyn std::error::Error>> {
+    /// let users = Breaker::new("users", BreakerConfig::default())?;
+    /// let healthy = users.healthy(); // Health::new().check("users", healthy)
+    /// healthy().await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn healthy(&self) -> impl Fn() -> Ready<Result<(), Rejection>> + Clone + Send + Sync + 'static {
+        let core = Arc::clone(&self.core);
+        move || std::future::ready(core.shut().map_or(Ok(()), Err))
+    }
+
+    /// Closes it and lets it begin anew, whatever its state is: its window is empty, and its last error forgotten.
+    ///
+    /// Calls that have begun before do not count.
+    pub fn reset(&self) {
+        self.core.order(Order::Reset);
+    }
+
+    /// Opens it as if by its rules, for who knows from elsewhere that the service is down. It looks again in time.
+    pub fn trip(&self) {
+        self.core.order(Order::Trip);
+    }
+
+    /// Rejects all calls until the [`reset`](Self::reset).
+    pub fn force_open(&self) {
+        self.core.order(Order::ForceOpen);
+    }
+
+    /// Lets all calls pass, and takes none into its window, until the [`reset`](Self::reset).
+    pub fn disable(&self) {
+        self.core.order(Order::Disable);
+    }
+
+    /// Lets all calls pass, and takes them into its window, until the [`reset`](Self::reset): to try rules.
+    pub fn metrics_only(&self) {
+        self.core.order(Order::MetricsOnly);
+    }
+}
+
+impl fmt::Debug for Breaker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Breaker").field("name", &self.name()).field("state", &self.state()).finish_non_exhaustive()
+    }
+}
