@@ -24,13 +24,20 @@ impl<F: Fn(Result<&Res, &Err>) -> Verdict, Res, Err> Classify<Res, Err> for F {
     }
 }
 
-/// Makes requests once more, for a layer that repeats calls.
+/// Makes requests once more, for a layer that repeats calls; [`ByStatus`] does so for HTTP, and a closure can.
 pub trait Again<Req> {
     /// Makes the request once more, if it may be made twice; `None` if it may not, which is what holds unless said
     /// otherwise.
     fn again(&self, request: &Req) -> Option<Req> {
         let _ = request;
         None
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<F: Fn(&Req) -> Option<Req>, Req> Again<Req> for F {
+    fn again(&self, request: &Req) -> Option<Req> {
+        self(request)
     }
 }
 

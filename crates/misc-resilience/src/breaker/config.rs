@@ -105,7 +105,7 @@ impl BreakerConfig {
         Refused::if_any(format_args!("breaker `{name}`"), self.problems(name))
     }
 
-    fn problems(&self, name: &str) -> Vec<String> {
+    pub(crate) fn problems(&self, name: &str) -> Vec<String> {
         let mut problems = Vec::new();
         let mut refuse = |is_wrong: bool, problem: fmt::Arguments<'_>| {
             if is_wrong {
