@@ -4,7 +4,7 @@ use std::{
     collections::VecDeque,
     fmt,
     sync::{
-        Arc, Mutex, MutexGuard,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
@@ -42,9 +42,8 @@ use crate::{refused::Refused, sync::lock};
 ///
 /// let budget = Budget::new();
 /// budget.record_call();
-/// if let Some(token) = budget.withdraw() {
-///     // One that is dropped instead goes back.
-///     token.spend();
+/// if budget.withdraw() {
+///     // Make it again.
 /// }
 /// ```
 #[derive(Clone)]
@@ -79,11 +78,14 @@ impl Budget {
         self.0.calls.add(self.0.slice(now));
     }
 
-    /// Takes what one retry costs; `None` if the budget is used up.
-    #[must_use = "a token that is dropped goes back"]
-    pub fn withdraw(&self) -> Option<Token> {
-        let source = self.0.withdraw(Instant::now())?;
-        Some(Token { account: Arc::clone(&self.0), source: Some(source) })
+    /// Takes what one retry costs, which is made now; returns whether it may be made.
+    #[must_use = "a retry that was refused must not be made"]
+    pub fn withdraw(&self) -> bool {
+        self.withdraw_at(Instant::now())
+    }
+
+    pub(crate) fn withdraw_at(&self, now: Instant) -> bool {
+        self.0.withdraw(now)
     }
 
     /// Returns how many calls could be made again at this moment.
@@ -102,36 +104,6 @@ impl Default for Budget {
 impl fmt::Debug for Budget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Budget").field("available", &self.available()).finish_non_exhaustive()
-    }
-}
-
-/// The right to make one call again; it goes back to its [`Budget`] when it is dropped before it was spent.
-#[must_use = "a token that is dropped goes back"]
-pub struct Token {
-    account: Arc<Account>,
-    source: Option<Source>,
-}
-
-impl Token {
-    /// Counts the retry, which is made now.
-    pub fn spend(mut self) {
-        if let Some(source) = self.source.take() {
-            self.account.spend(source, Instant::now());
-        }
-    }
-}
-
-impl Drop for Token {
-    fn drop(&mut self) {
-        if let Some(source) = self.source.take() {
-            self.account.give_back(source);
-        }
-    }
-}
-
-impl fmt::Debug for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Token").finish_non_exhaustive()
     }
 }
 
@@ -193,13 +165,6 @@ struct Account {
     spent: Mutex<Spent>,
 }
 
-/// What a retry was paid from.
-#[derive(Debug, Clone, Copy)]
-enum Source {
-    Ratio,
-    PerSecond,
-}
-
 impl Account {
     fn new(config: &BudgetConfig) -> Self {
         let window = config.window.clamp(SHORTEST, LONGEST).as_nanos();
@@ -222,79 +187,46 @@ impl Account {
         slice
     }
 
-    fn withdraw(&self, now: Instant) -> Option<Source> {
+    fn withdraw(&self, now: Instant) -> bool {
         let slice = self.slice(now);
-        let mut spent = self.spent();
-        if spent.by_ratio(slice) < self.allowed_by_ratio(slice) {
-            spent.held_by_ratio += 1;
-            return Some(Source::Ratio);
+        let mut spent = lock(&self.spent);
+        if spent.by_ratio.sum(slice) < self.allowed_by_ratio(slice) {
+            spent.by_ratio.add(slice);
+            return true;
         }
-        if spent.this_second(now) < self.per_second {
-            spent.held_per_second += 1;
-            return Some(Source::PerSecond);
+        let is_left = spent.this_second(now) < self.per_second;
+        if is_left {
+            spent.last_second.push_back(now);
         }
-        None
-    }
-
-    fn spend(&self, source: Source, now: Instant) {
-        let slice = self.slice(now);
-        let mut spent = self.spent();
-        match source {
-            Source::Ratio => {
-                spent.held_by_ratio -= 1;
-                spent.retries.add(slice);
-            }
-            Source::PerSecond => {
-                spent.held_per_second -= 1;
-                spent.last_second.push_back(now);
-            }
-        }
-    }
-
-    fn give_back(&self, source: Source) {
-        let mut spent = self.spent();
-        match source {
-            Source::Ratio => spent.held_by_ratio -= 1,
-            Source::PerSecond => spent.held_per_second -= 1,
-        }
+        is_left
     }
 
     fn available(&self, now: Instant) -> u64 {
         let slice = self.slice(now);
-        let mut spent = self.spent();
-        let by_ratio = self.allowed_by_ratio(slice).saturating_sub(spent.by_ratio(slice));
+        let mut spent = lock(&self.spent);
+        let by_ratio = self.allowed_by_ratio(slice).saturating_sub(spent.by_ratio.sum(slice));
         by_ratio + self.per_second.saturating_sub(spent.this_second(now)) as u64
     }
 
     fn allowed_by_ratio(&self, slice: u32) -> u64 {
         self.calls.sum(slice).saturating_mul(self.per_million) / 1_000_000
     }
-
-    fn spent(&self) -> MutexGuard<'_, Spent> {
-        lock(&self.spent)
-    }
 }
 
-/// The retries that were made, and those that are about to be.
+/// The retries that were made.
 #[derive(Default)]
 struct Spent {
-    retries: Slices,
-    held_by_ratio: u64,
+    by_ratio: Slices,
     /// When those of the last second were made that the ratio did not allow.
     last_second: VecDeque<Instant>,
-    held_per_second: usize,
 }
 
 impl Spent {
-    fn by_ratio(&self, slice: u32) -> u64 {
-        self.retries.sum(slice) + self.held_by_ratio
-    }
-
     fn this_second(&mut self, now: Instant) -> usize {
         while self.last_second.front().is_some_and(|made| now.saturating_duration_since(*made) >= SECOND) {
             self.last_second.pop_front();
         }
-        self.last_second.len() + self.held_per_second
+        self.last_second.len()
     }
 }
 

@@ -20,7 +20,7 @@ pub use self::{
         Breaker, BreakerConfig, BreakerFuture, BreakerLayer, BreakerService, BreakerState, BreakerStatus,
         BreakerTransition, Mode, Permit, Window,
     },
-    budget::{Budget, BudgetConfig, Token},
+    budget::{Budget, BudgetConfig},
     bulkhead::{Bulkhead, BulkheadConfig, BulkheadFuture, BulkheadService, Slot},
     classify::{Again, ByStatus, Classify},
     error::{Error, Rejection},

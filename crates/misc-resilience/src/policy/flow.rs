@@ -19,7 +19,6 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use super::{meters::Outcome, plan::Plan, work::Work};
 use crate::{
     breaker::{Breaker, Permit},
-    budget::Token,
     bulkhead::Slot,
     error::{Error, Rejection},
     retry::{Attempt, Delays},
@@ -36,7 +35,6 @@ pin_project! {
         work: W,
         stage: Stage,
         permit: Option<Permit>,
-        token: Option<Token>,
         slot: Option<Slot>,
         // Made when the first attempt has failed.
         delays: Option<Delays>,
@@ -70,7 +68,6 @@ impl<P: Deref<Target = Plan>, W: Work> Flow<P, W> {
             work,
             stage: Stage::New,
             permit: None,
-            token: None,
             slot: None,
             delays: None,
             last: None,
@@ -100,10 +97,7 @@ impl<P: Deref<Target = Plan>, W: Work> Future for Flow<P, W> {
                 }
                 Stage::Pausing => {
                     ready!(this.poll_timer(cx));
-                    if let Some(token) = this.token.take() {
-                        token.spend();
-                    }
-                    this.begin(Instant::now())
+                    this.resume(Instant::now())
                 }
                 Stage::Over => return Poll::Pending,
             };
@@ -255,17 +249,26 @@ impl<P: Deref<Target = Plan>, W: Work> FlowProjection<'_, P, W> {
         if self.deadline.is_some_and(|deadline| until >= deadline) {
             return None;
         }
-        if let Some(budget) = &plan.budget {
-            *self.token = budget.withdraw();
-            if self.token.is_none() {
-                if let Some(meters) = plan.meters.get() {
-                    meters.exhausted.increment(1);
-                }
-                return None;
-            }
+        // Who could not be made again after the pause need not wait for it.
+        if plan.budget.as_ref().is_some_and(|budget| budget.available() == 0) {
+            plan.count_exhausted();
+            return None;
         }
         *self.until = Some(until);
         Some(pause)
+    }
+
+    /// Goes on after a pause, if the budget lets it.
+    fn resume(&mut self, now: Instant) -> Step<W> {
+        let plan = &*self.tally.plan;
+        if plan.budget.as_ref().is_none_or(|budget| budget.withdraw_at(now)) {
+            return self.begin(now);
+        }
+        plan.count_exhausted();
+        match self.last.take() {
+            Some(last) => self.end(Outcome::Failure, last.map_err(Error::inner_error)),
+            None => self.end(Outcome::Timeout, Err(Error::timed_out())),
+        }
     }
 
     fn end(&mut self, outcome: Outcome, end: End<W>) -> Step<W> {

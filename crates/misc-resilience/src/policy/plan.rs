@@ -42,6 +42,12 @@ impl Plan {
         self.retry.as_ref().map_or(1, |retry| retry.attempts)
     }
 
+    pub(crate) fn count_exhausted(&self) {
+        if let Some(meters) = self.meters.get() {
+            meters.exhausted.increment(1);
+        }
+    }
+
     /// Shows it and its parts in metrics, unless it is shown already.
     pub(crate) fn measure(&self, meter: &Meter) {
         if !meter.is_enabled() {
