@@ -240,9 +240,9 @@ impl fmt::Debug for Slot {
 pub struct BulkheadConfig {
     /// How many calls may be under way at once (1,000).
     pub limit: u32,
-    /// How many more may wait for their turn (1,000).
+    /// How many more may wait for their turn (1,000); with 0 a call above the limit is rejected at once.
     pub waiting: u32,
-    /// How long one may wait (1 s); zero rejects at once.
+    /// How long one may wait (1 s).
     #[serde(with = "schema::period")]
     #[describe(duration)]
     pub wait: Duration,

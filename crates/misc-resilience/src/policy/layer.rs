@@ -88,6 +88,8 @@ impl<C, A> fmt::Debug for PolicyLayer<C, A> {
 /// It is always ready: a clone of the inner service gets ready within each attempt, so that its waiting is bounded by the
 /// deadlines, its errors are those of the attempt, and an open breaker does not wait for it.
 ///
+/// What was never sent, since the inner service did not get ready, can be sent again, whatever it is.
+///
 /// A call is judged by its answer: for HTTP that is the head of the response. What becomes of the body after it is not seen,
 /// and neither holds it a slot nor bounds a deadline it. An answer that is followed by another attempt is kept, with its body,
 /// until that one has ended, since it is the answer if there is none better.
