@@ -1,5 +1,6 @@
 //! A circuit breaker: lets a service alone that has failed too often, until it is well again.
 
+mod call;
 pub(crate) mod config;
 mod core;
 mod layer;
@@ -20,17 +21,13 @@ use std::{
 
 use misc_core::{Meter, Verdict};
 
+use self::{call::Call, core::Core, machine::Order};
 pub use self::{
     config::{BreakerConfig, Mode, Window},
     layer::{BreakerFuture, BreakerLayer, BreakerService},
     permit::Permit,
     state::BreakerState,
     status::{BreakerStatus, BreakerTransition},
-};
-use self::{
-    core::Core,
-    machine::Order,
-    permit::{Held, text},
 };
 use crate::{
     error::{Error, Rejection},
@@ -39,7 +36,11 @@ use crate::{
 
 /// Lets a service alone that has failed too often, until it is well again. Cheap to clone; clones are the same breaker.
 ///
-/// Make one for each thing that fails by itself: a database, a host, rarely a whole API.
+/// Make one for each thing that fails by itself: a database, a host, rarely a whole API. It needs no task and no timer: what
+/// is due by the clock, which is tokio's, is done by the next call, or by the next look at it ([`state`](Self::state),
+/// [`status`](Self::status), [`healthy`](Self::healthy)); until then metrics show the state as it was.
+///
+/// A call counts in the state in which it has begun: what ends after a change of state counts nothing.
 ///
 /// # Examples
 /// ```
@@ -101,8 +102,11 @@ impl Breaker {
     /// # Cancel safety
     /// That of the future. A call that is dropped counts nothing, and another one may probe in its place; so it is if the
     /// future panics.
-    pub async fn call<T, E: fmt::Display>(&self, future: impl Future<Output = Result<T, E>>) -> Result<T, Error<E>> {
-        self.call_if(future, |_| true).await
+    pub fn call<T, E: fmt::Display>(
+        &self,
+        future: impl Future<Output = Result<T, E>>,
+    ) -> impl Future<Output = Result<T, Error<E>>> {
+        self.call_if(future, |_| true)
     }
 
     /// Makes a call as [`call`](Self::call) does, but only those errors count for which `counts` says so.
@@ -115,17 +119,31 @@ impl Breaker {
     ///
     /// # Cancel safety
     /// See [`call`](Self::call).
-    pub async fn call_if<T, E: fmt::Display>(
+    ///
+    /// # Examples
+    /// ```
+    /// use std::io::{Error, ErrorKind};
+    /// use misc_resilience::{Breaker, BreakerConfig};
+    ///
+    /// # async fn open(_: &str) -> Result<(), Error> { Err(ErrorKind::NotFound.into()) }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let disk = Breaker::new("disk", BreakerConfig::default())?;
+    /// let opened = disk.call_if(open("notes"), |error| error.kind() != ErrorKind::NotFound).await;
+    /// assert_eq!(opened.unwrap_err().into_inner().unwrap().kind(), ErrorKind::NotFound);
+    /// assert_eq!(disk.status().calls, 0);
+    /// # Ok(()) }
+    /// ```
+    pub fn call_if<T, E: fmt::Display>(
         &self,
         future: impl Future<Output = Result<T, E>>,
         counts: impl FnOnce(&E) -> bool,
-    ) -> Result<T, Error<E>> {
-        let judge = |answer: Result<&T, &E>| match answer {
+    ) -> impl Future<Output = Result<T, Error<E>>> {
+        self.call_with(future, |answer| match answer {
             Ok(_) => Verdict::Success,
             Err(error) if counts(error) => Verdict::Failure,
             Err(_) => Verdict::Ignored,
-        };
-        self.call_with(future, judge).await
+        })
     }
 
     /// Makes a call as [`call`](Self::call) does, and lets `judge` say what its end means.
@@ -135,16 +153,12 @@ impl Breaker {
     ///
     /// # Cancel safety
     /// See [`call`](Self::call).
-    pub async fn call_with<T, E: fmt::Display>(
+    pub fn call_with<T, E: fmt::Display>(
         &self,
         future: impl Future<Output = Result<T, E>>,
         judge: impl FnOnce(Result<&T, &E>) -> Verdict,
-    ) -> Result<T, Error<E>> {
-        let held = Held::acquire(&*self.core)?;
-        let answer = future.await;
-        let said = || answer.as_ref().err().map_or_else(|| "its answer is a failure".into(), |error| text(error));
-        held.settle(judge(answer.as_ref()), said);
-        answer.map_err(Error::inner_error)
+    ) -> impl Future<Output = Result<T, Error<E>>> {
+        Call::new(&self.core, future, judge)
     }
 
     /// Lets a call in that is made by hand; tell the [`Permit`] what became of it.
@@ -244,6 +258,6 @@ impl Breaker {
 
 impl fmt::Debug for Breaker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Breaker").field("name", &self.name()).field("state", &self.state()).finish_non_exhaustive()
+        f.debug_struct("Breaker").field("name", &self.name()).finish_non_exhaustive()
     }
 }

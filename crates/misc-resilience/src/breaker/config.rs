@@ -37,7 +37,6 @@ pub struct BreakerConfig {
     /// Who decides whether calls pass (`automatic`): the rules, or an operator.
     pub mode: Mode,
     /// The calls by which it is judged: the last so many (`100 calls`), or those of the last while (`10s`).
-    #[describe(text)]
     pub window: Window,
     /// How many calls the window must hold before it is judged by shares (100).
     pub minimum_calls: u32,

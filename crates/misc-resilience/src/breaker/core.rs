@@ -169,7 +169,7 @@ impl Listeners {
     fn tell(&self, change: &Change) {
         if let Some(meters) = self.meters.get() {
             meters.entered(change.to);
-            meters.rates(Tally::default());
+            meters.rates(if change.to.is_shut() { change.tally } else { Tally::default() });
         }
         let transition = BreakerTransition::new(&self.name, change);
         transition.log();

@@ -83,6 +83,8 @@ pub(crate) struct Machine {
     stay: u64,
     since: Moment,
     window: Outcomes,
+    /// While no call passes, those by which it was decided.
+    judged: Tally,
     in_a_row: u32,
     /// How often it has opened again since it was closed.
     reopened: u32,
@@ -116,6 +118,7 @@ impl Machine {
         Self {
             phase: Phase::of(config.mode.into()),
             window: Outcomes::new(config.window),
+            judged: Tally::default(),
             random: fastrand::Rng::with_seed(seed),
             stay: 0,
             since: Moment::default(),
@@ -326,9 +329,10 @@ impl Machine {
         let (from, tally) = (self.state(), self.tally());
         self.phase = phase;
         self.stay += 1;
+        self.judged = tally;
+        self.window.clear();
         let to = self.state();
         if !to.is_shut() {
-            self.window.clear();
             self.in_a_row = 0;
         }
         if from != to {
@@ -347,10 +351,11 @@ impl Machine {
         !self.changes.is_empty()
     }
 
-    /// Returns the calls that it is judged by, as of the last outcome or look.
+    /// Returns the calls that it is judged by, as of the last outcome or look; while no call passes, those it was judged by.
     pub(crate) fn tally(&self) -> Tally {
         match &self.phase {
             Phase::HalfOpen(probes) => probes.ended,
+            Phase::Open { .. } | Phase::ForcedOpen => self.judged,
             _ => self.window.tally(),
         }
     }

@@ -23,7 +23,8 @@ pub struct BreakerStatus {
     /// When it looks again whether the service is well, while it is open.
     #[serde(rename = "retry_after_seconds", serialize_with = "optional_seconds")]
     pub retry_after: Option<Duration>,
-    /// How many calls it is judged by: those in its window or, while it is half-open, the probes that have ended.
+    /// How many calls it is judged by: those in its window; while it is half-open, the probes that have ended; while it is
+    /// open, those by which it has opened.
     pub calls: u64,
     /// How many of them have failed.
     pub failures: u64,
