@@ -57,10 +57,12 @@ fn failure() -> Outcome {
 }
 
 fn breaker() -> Arc<Breaker> {
-    let mut config = BreakerConfig::default();
-    config.window = Window::Calls(4);
-    config.minimum_calls = 2;
-    config.half_open_calls = NonZeroU32::new(PROBES).expect("it is not zero");
+    let config = BreakerConfig {
+        window: Window::Calls(4),
+        minimum_calls: 2,
+        half_open_calls: NonZeroU32::new(PROBES).expect("it is not zero"),
+        ..BreakerConfig::default()
+    };
     Arc::new(Shared::new(Machine::new(config, 1), Listener::default()))
 }
 

@@ -60,8 +60,8 @@ impl Core {
 
     pub(crate) fn measure(&self, meter: &Meter) {
         if meter.is_enabled() {
-            let state = self.view().state;
-            self.listeners().meters.get_or_init(|| Meters::resolve(meter, self.name(), state));
+            let view = self.view();
+            self.listeners().meters.get_or_init(|| Meters::resolve(meter, self.name(), view.state, view.tally));
         }
     }
 
@@ -176,7 +176,7 @@ impl Listeners {
         let all = self.all.read().unwrap_or_else(PoisonError::into_inner).clone();
         for listener in all {
             if catch_unwind(AssertUnwindSafe(|| listener(&transition))).is_err() {
-                tracing::error!(breaker = %self.name, "a listener has panicked");
+                tracing::error!(target: "misc_resilience", breaker = %self.name, "a listener has panicked");
             }
         }
     }
@@ -186,7 +186,7 @@ impl Audience for Listeners {
     /// Whatever panics, the next change is told.
     fn changed(&self, change: &Change) {
         if catch_unwind(AssertUnwindSafe(|| self.tell(change))).is_err() {
-            tracing::error!(breaker = %self.name, "telling of a change has panicked");
+            tracing::error!(target: "misc_resilience", breaker = %self.name, "telling of a change has panicked");
         }
     }
 }

@@ -20,7 +20,7 @@ pub(crate) struct Meters {
 }
 
 impl Meters {
-    pub(crate) fn resolve(meter: &Meter, name: &str, state: BreakerState) -> Self {
+    pub(crate) fn resolve(meter: &Meter, name: &str, state: BreakerState, tally: Tally) -> Self {
         let meter = meter.label("name", name);
         let outcome = |outcome| {
             let help = "Calls that a breaker was asked for, by what became of them.";
@@ -46,7 +46,7 @@ impl Meters {
                 .gauge("circuit_breaker_slow_call_ratio", "The share of slow calls by which it is judged."),
         };
         meters.show(state);
-        meters.rates(Tally::default());
+        meters.rates(tally);
         meters
     }
 

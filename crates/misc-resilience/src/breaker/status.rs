@@ -107,9 +107,9 @@ impl BreakerTransition {
         let Self { breaker, from, to, calls, failure_ratio, slow_call_ratio, open_for, last_error } = self;
         let last_error = last_error.as_deref();
         if to.is_shut() {
-            tracing::warn!(%breaker, %from, %to, ?open_for, calls, failure_ratio, slow_call_ratio, last_error, "breaker opened");
+            tracing::warn!(target: "misc_resilience", %breaker, %from, %to, ?open_for, calls, failure_ratio, slow_call_ratio, last_error, "breaker opened");
         } else {
-            tracing::info!(%breaker, %from, %to, calls, failure_ratio, slow_call_ratio, "breaker changed");
+            tracing::info!(target: "misc_resilience", %breaker, %from, %to, calls, failure_ratio, slow_call_ratio, "breaker changed");
         }
     }
 }

@@ -1,28 +1,63 @@
-//! The breaker: its states, by its own words.
+//! The breaker, under a paused clock.
 
-use std::time::Duration;
+mod calls;
+mod config;
+mod layer;
+mod operator;
+mod recovery;
+mod rules;
+mod shown;
+mod threads;
+
+use std::{num::NonZeroU32, time::Duration};
 
 use misc_resilience::{Breaker, BreakerConfig, BreakerState, Window};
 use tokio::time::advance;
 
-#[tokio::test(start_paused = true)]
-async fn opens_by_its_share_of_failures_and_closes_by_its_probes() {
-    let mut config = BreakerConfig::default();
-    (config.window, config.minimum_calls, config.open_jitter) = (Window::Calls(10), 10, 0.0);
-    let breaker = Breaker::new("users", config).unwrap();
-    for n in 0..10 {
-        assert_eq!(breaker.state(), BreakerState::Closed);
-        let answer = breaker.call(async { if n % 2 == 0 { Ok(n) } else { Err("it is down") } }).await;
-        assert_eq!(answer.is_ok(), n % 2 == 0);
-    }
-    assert_eq!(breaker.state(), BreakerState::Open);
-    let error = breaker.call(async { Ok::<_, &str>(()) }).await.unwrap_err();
-    assert_eq!(error.to_string(), "breaker `users` is open for another 60.0 s; the last error was: it is down");
+const DOWN: &str = "it is down";
 
-    advance(Duration::from_secs(60)).await;
+/// Settings that are quick to be seen at work, and without chance.
+fn quick() -> BreakerConfig {
+    let mut config = BreakerConfig::default();
+    config.window = Window::Calls(10);
+    config.minimum_calls = 10;
+    config.open_jitter = 0.0;
+    config.half_open_calls = NonZeroU32::new(3).expect("it is not zero");
+    config
+}
+
+fn breaker(config: BreakerConfig) -> Breaker {
+    Breaker::new("users", config).expect("settings that can work")
+}
+
+/// One that is open, and looks again after a minute.
+fn open() -> Breaker {
+    let breaker = breaker(quick());
+    fail(&breaker, 10);
+    assert_eq!(breaker.state(), BreakerState::Open);
+    breaker
+}
+
+/// One that lets probes pass.
+async fn half_open() -> Breaker {
+    let breaker = open();
+    seconds(60).await;
     assert_eq!(breaker.state(), BreakerState::HalfOpen);
-    for _ in 0..10 {
-        breaker.call(async { Ok::<_, &str>(()) }).await.unwrap();
+    breaker
+}
+
+fn succeed(breaker: &Breaker, times: u32) {
+    for _ in 0..times {
+        breaker.acquire().expect("it passes").success();
     }
-    assert_eq!(breaker.state(), BreakerState::Closed);
+}
+
+fn fail(breaker: &Breaker, times: u32) {
+    for _ in 0..times {
+        breaker.acquire().expect("it passes").failure(DOWN);
+    }
+}
+
+async fn seconds(seconds: u64) {
+    advance(Duration::from_secs(seconds)).await;
 }
