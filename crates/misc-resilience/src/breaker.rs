@@ -37,8 +37,9 @@ use crate::{
 /// Lets a service alone that has failed too often, until it is well again. Cheap to clone; clones are the same breaker.
 ///
 /// Make one for each thing that fails by itself: a database, a host, rarely a whole API. It needs no task and no timer: what
-/// is due by the clock, which is tokio's, is done by the next call, or by the next look at it ([`state`](Self::state),
-/// [`status`](Self::status), [`healthy`](Self::healthy)); until then metrics show the state as it was.
+/// is due by the clock, which is tokio's, is done when the next call begins or ends, or by the next look at it
+/// ([`state`](Self::state), [`status`](Self::status), [`healthy`](Self::healthy)). So these never tell of a state that is
+/// over, and metrics do so only while nobody calls and nobody looks.
 ///
 /// A call counts in the state in which it has begun: what ends after a change of state counts nothing.
 ///
@@ -183,7 +184,7 @@ impl Breaker {
 
     /// Returns its state.
     ///
-    /// No timer runs: what is due by the clock is done by the next call, or by the next look, such as this one.
+    /// What is due by the clock is done by this look.
     #[must_use]
     pub fn state(&self) -> BreakerState {
         self.core.view().state

@@ -179,7 +179,7 @@ impl Machine {
     ///
     /// The clock is only looked at where the rules need it.
     pub(crate) fn settle(&mut self, stay: u64, outcome: Outcome, now: impl Fn() -> Moment) {
-        if matches!(self.phase, Phase::HalfOpen(_) | Phase::Recovering { .. }) {
+        if !self.state().is_free() {
             self.move_on(now());
         }
         if stay != self.stay || matches!(self.phase, Phase::Disabled) {
