@@ -244,21 +244,21 @@ impl Machine {
 
     /// The rule for calls that pass freely.
     fn exceeds(&self, tally: Tally) -> bool {
-        self.config.failure_ratio.is_some_and(|limit| tally.failure_ratio() >= limit)
+        self.config.failure_ratio.is_some_and(|limit| reaches(tally.failures, tally.calls, limit))
             || self.is_too_slow(tally, tally.calls, 1.0)
     }
 
     /// The rule for calls by which it is found out whether the service is well: without a share that may fail, none may.
     fn is_bad(&self, tally: Tally, of: u64, strict: f64) -> bool {
         let too_many = match self.config.failure_ratio {
-            Some(limit) => ratio(tally.failures, of) >= limit * strict,
+            Some(limit) => reaches(tally.failures, of, limit * strict),
             None => tally.failures > 0,
         };
         too_many || self.is_too_slow(tally, of, strict) || self.are_too_many_in_a_row()
     }
 
     fn is_too_slow(&self, tally: Tally, of: u64, strict: f64) -> bool {
-        self.config.slow_call_duration.is_some() && ratio(tally.slow, of) >= self.config.slow_call_ratio * strict
+        self.config.slow_call_duration.is_some() && reaches(tally.slow, of, self.config.slow_call_ratio * strict)
     }
 
     fn are_too_many_in_a_row(&self) -> bool {
@@ -405,6 +405,11 @@ impl Probes {
         }
         passes
     }
+}
+
+/// Tells whether a part reaches a share, which is more than nothing.
+fn reaches(part: u64, whole: u64, share: f64) -> bool {
+    part > 0 && ratio(part, whole) >= share
 }
 
 /// Returns the share of calls that passes: 2^(t/T) - 1, which grows from 0 to 1.

@@ -139,13 +139,15 @@ pub(crate) struct Parts {
     width: u64,
     /// The number of the current part, counted from the start of the clock.
     current: u64,
+    /// When the current part ends, so that most calls need no division.
+    ends: u64,
     sum: Tally,
 }
 
 impl Parts {
     fn new(window: u64) -> Self {
         let width = (window / PARTS as u64).max(1);
-        Self { sums: Box::default(), width, current: 0, sum: Tally::default() }
+        Self { sums: Box::default(), width, current: 0, ends: width, sum: Tally::default() }
     }
 
     fn record(&mut self, failed: bool, slow: bool, now: Moment) {
@@ -155,7 +157,11 @@ impl Parts {
     }
 
     fn move_on(&mut self, now: Moment) {
+        if now.0 < self.ends {
+            return;
+        }
         let current = now.0 / self.width;
+        self.ends = (current + 1).saturating_mul(self.width);
         if current.saturating_sub(self.current) >= PARTS as u64 {
             self.clear();
             self.current = current;

@@ -167,12 +167,10 @@ impl Model {
                     self.open(now);
                 }
             }
-            BreakerState::Recovering => {
-                if now >= self.since + self.config.recovery.expect("it recovers") {
-                    let counts = self.counts(now);
-                    let is_well = self.is(Wrong::RecoveryAlwaysCloses) || !self.is_bad(counts, counts.calls);
-                    if is_well { self.close(now) } else { self.open(now) }
-                }
+            BreakerState::Recovering if now >= self.since + self.config.recovery.expect("it recovers") => {
+                let counts = self.counts(now);
+                let is_well = self.is(Wrong::RecoveryAlwaysCloses) || !self.is_bad(counts, counts.calls);
+                if is_well { self.close(now) } else { self.open(now) }
             }
             _ => {}
         }
