@@ -39,7 +39,9 @@ use crate::{
 /// Make one for each thing that fails by itself: a database, a host, rarely a whole API. It needs no task and no timer: what
 /// is due by the clock, which is tokio's, is done when the next call begins or ends, or by the next look at it
 /// ([`state`](Self::state), [`status`](Self::status), [`healthy`](Self::healthy)). So these never tell of a state that is
-/// over, and metrics do so only while nobody calls and nobody looks.
+/// over, and metrics do so only while nobody calls, looks or [watches](Self::watch).
+///
+/// A timeout belongs inside of the call: one around it cancels the call, which then counts nothing.
 ///
 /// A call counts in the state in which it has begun: what ends after a change of state counts nothing.
 ///
@@ -227,6 +229,31 @@ impl Breaker {
     pub fn healthy(&self) -> impl Fn() -> Ready<Result<(), Rejection>> + Clone + Send + Sync + 'static {
         let core = Arc::clone(&self.core);
         move || std::future::ready(core.shut().map_or(Ok(()), Err))
+    }
+
+    /// Makes what is due by the clock happen when it is due, also while nobody calls and nobody looks; never ends.
+    ///
+    /// It is not needed. With it, metrics and listeners do not have to wait for a call. It wakes only when there may be a
+    /// change.
+    ///
+    /// # Cancel safety
+    /// Strict.
+    ///
+    /// # Examples
+    /// ```
+    /// use misc_core::{BoxError, Context};
+    /// use misc_resilience::Breaker;
+    ///
+    /// async fn service(ctx: Context, users: Breaker) -> Result<(), BoxError> {
+    ///     ctx.spawn_until_stopping(users.watch());
+    ///     ctx.ready();
+    ///     ctx.stopping().await;
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn watch(&self) -> impl Future<Output = ()> + Send + use<> {
+        let core = Arc::clone(&self.core);
+        async move { core.watch().await }
     }
 
     /// Closes it and lets it begin anew, whatever its state is: its window is empty, and its last error forgotten.

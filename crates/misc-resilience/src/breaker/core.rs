@@ -8,11 +8,14 @@ use std::{
 };
 
 use misc_core::{Meter, Verdict};
-use tokio::time::Instant;
+use tokio::{
+    sync::Notify,
+    time::{Instant, timeout},
+};
 
 use super::{
     config::BreakerConfig,
-    machine::{Change, Denial, Machine, Outcome, View},
+    machine::{Change, Denial, Machine, Order, Outcome, View},
     meters::Meters,
     moment::Moment,
     shared::{Audience, Shared},
@@ -41,7 +44,8 @@ pub(crate) struct Ticket {
 impl Core {
     pub(crate) fn new(name: &str, config: BreakerConfig) -> Self {
         let slow_after = config.slow_call_duration;
-        let listeners = Listeners { name: name.into(), meters: OnceLock::new(), all: RwLock::default() };
+        let (meters, all, changes) = Default::default();
+        let listeners = Listeners { name: name.into(), meters, all, changes };
         let machine = Machine::new(config, fastrand::u64(..));
         Self { shared: Shared::new(machine, listeners), clock: Clock { start: Instant::now() }, slow_after }
     }
@@ -73,8 +77,20 @@ impl Core {
         view
     }
 
-    pub(crate) fn order(&self, order: super::machine::Order) {
+    pub(crate) fn order(&self, order: Order) {
         self.shared.obey(order, || self.clock.now());
+    }
+
+    /// Makes what is due by the clock happen when it is due, and never ends.
+    pub(crate) async fn watch(&self) {
+        loop {
+            // Asked for first, so that no change is missed.
+            let changed = self.listeners().changes.notified();
+            match self.shared.due(|| self.clock.now()) {
+                Some(time) => drop(timeout(time, changed).await),
+                None => changed.await,
+            }
+        }
     }
 
     pub(crate) fn enter(&self) -> Result<Ticket, Rejection> {
@@ -159,6 +175,8 @@ pub(crate) struct Listeners {
     name: Arc<str>,
     meters: OnceLock<Meters>,
     all: RwLock<Vec<Listener>>,
+    /// Wakes those who watch.
+    changes: Notify,
 }
 
 impl Listeners {
@@ -188,6 +206,7 @@ impl Audience for Listeners {
         if catch_unwind(AssertUnwindSafe(|| self.tell(change))).is_err() {
             tracing::error!(target: "misc_resilience", breaker = %self.name, "telling of a change has panicked");
         }
+        self.changes.notify_waiters();
     }
 }
 

@@ -367,6 +367,19 @@ impl Machine {
         }
     }
 
+    /// Returns in what time there may be a change by the clock alone.
+    ///
+    /// When probes are due is known once there is one, but not before they may take as long as they may.
+    pub(crate) fn due(&mut self, now: Moment) -> Option<Duration> {
+        self.move_on(now);
+        match &self.phase {
+            Phase::Open { until } | Phase::Recovering { until, .. } => Some(until.since(now)),
+            Phase::HalfOpen(Probes { until: Some(until), .. }) => Some(until.since(now)),
+            Phase::HalfOpen(Probes { until: None, .. }) => self.config.half_open_timeout,
+            Phase::Closed | Phase::ForcedOpen | Phase::Disabled | Phase::MetricsOnly => None,
+        }
+    }
+
     pub(crate) fn view(&mut self, now: Moment) -> View {
         self.move_on(now);
         self.window.move_on(now);

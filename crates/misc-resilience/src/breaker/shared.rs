@@ -1,5 +1,7 @@
 //! The rules behind a lock, and who is told of changes.
 
+use std::time::Duration;
+
 use super::{
     machine::{Change, Denial, Machine, Order, Outcome, View},
     moment::Moment,
@@ -81,6 +83,11 @@ impl<A: Audience> Shared<A> {
 
     pub(crate) fn obey(&self, order: Order, now: impl Fn() -> Moment) {
         self.with(|machine| machine.obey(order, now()));
+    }
+
+    /// Makes the changes that are due, and returns in what time there may be another by the clock alone.
+    pub(crate) fn due(&self, now: impl Fn() -> Moment) -> Option<Duration> {
+        self.with(|machine| machine.due(now()))
     }
 
     pub(crate) fn view(&self, now: impl Fn() -> Moment) -> View {

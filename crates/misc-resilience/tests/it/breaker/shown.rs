@@ -1,10 +1,14 @@
 //! What is told of it: metrics, listeners, status, health.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use misc_resilience::{Breaker, BreakerConfig, BreakerState};
 use misc_test::{Logs, Metrics};
 use serde_json::json;
+use tokio::time::{Instant, sleep};
 
 use super::{breaker, fail, open, quick, seconds, succeed};
 
@@ -37,7 +41,7 @@ async fn every_series_is_there_from_the_start() {
 #[tokio::test(start_paused = true)]
 async fn every_call_is_counted_by_what_became_of_it() {
     let mut config = quick();
-    config.slow_call_duration = Some(std::time::Duration::from_secs(1));
+    config.slow_call_duration = Some(Duration::from_secs(1));
     let (breaker, metrics) = measured(config);
     breaker.acquire().unwrap().ignore();
     drop(breaker.acquire().unwrap());
@@ -91,6 +95,31 @@ async fn a_meter_that_comes_late_shows_the_state_as_it_is() {
     let _breaker = open().meter(&metrics.meter());
     metrics.assert_metric(STATE, &[("state", "open")], 1.0);
     metrics.assert_metric("circuit_breaker_failure_ratio", &[], 1.0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn watched_it_changes_when_it_is_due() {
+    let mut config = quick();
+    config.half_open_timeout = Some(Duration::from_secs(5));
+    let (breaker, metrics) = measured(config);
+    let watch = breaker.watch();
+    let story = async {
+        fail(&breaker, 10);
+        let opened = Instant::now();
+        metrics.until(STATE, &[("state", "half_open")], 1.0).await;
+        assert_eq!(opened.elapsed().as_secs(), 60);
+        sleep(Duration::from_secs(100)).await;
+        let _probe = breaker.acquire().unwrap();
+        let probed = Instant::now();
+        metrics.until(STATE, &[("state", "open")], 1.0).await;
+        assert_eq!(probed.elapsed().as_secs(), 5);
+        breaker.reset();
+        metrics.assert_metric(STATE, &[("state", "closed")], 1.0);
+    };
+    tokio::select! {
+        () = story => {}
+        () = watch => unreachable!("it never ends"),
+    }
 }
 
 /// What a listener has heard.
