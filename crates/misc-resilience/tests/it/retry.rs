@@ -40,9 +40,9 @@ impl Failing {
         Self { since: Instant::now(), began: Arc::default() }
     }
 
-    async fn attempt(&self, kind: ErrorKind) -> io::Result<()> {
+    fn attempt(&self, kind: ErrorKind) -> std::future::Ready<io::Result<()>> {
         self.began.lock().unwrap().push(self.since.elapsed().as_millis());
-        Err(kind.into())
+        std::future::ready(Err(kind.into()))
     }
 
     fn began(&self) -> Vec<u128> {
@@ -429,7 +429,7 @@ async fn a_layer_takes_closures_for_other_protocols() {
         Ok(number) if *number > 10 => Verdict::Transient(Some(MS(700))),
         _ => Verdict::Success,
     };
-    let even_again = |number: &u32| (*number % 2 == 0).then_some(*number);
+    let even_again = |number: &u32| number.is_multiple_of(2).then_some(*number);
     let service = paused(2, MS(1)).layer().classify(judge).again(even_again).layer(service);
     let began = Instant::now();
     for (number, calls) in [(1, 1), (11, 2), (12, 4)] {
