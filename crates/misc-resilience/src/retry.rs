@@ -120,7 +120,8 @@ impl<C> Retry<C> {
         self.changed(|plan| plan.budget = Some(budget.clone()))
     }
 
-    /// Shows it in metrics, to whose labels add what it calls. The first meter counts.
+    /// Shows it in metrics. The first meter counts. A retry has no name, so the meter should have a label with that of the target:
+    /// `meter.label("name", "users")`.
     #[must_use]
     pub fn meter(self, meter: &Meter) -> Self {
         self.plan.measure(meter);

@@ -45,7 +45,7 @@ pub struct PolicyConfig {
     /// When the target is let alone.
     #[describe(nested)]
     pub breaker: Option<BreakerConfig>,
-    /// How long one attempt may take (10 s).
+    /// How long one attempt may take (10 s), if there is as much left of the deadline.
     #[serde(with = "schema::period::optional")]
     #[describe(duration)]
     pub attempt_timeout: Option<Duration>,
@@ -114,12 +114,6 @@ impl PolicyConfig {
                 problems
                     .push(format!("`{field}` is no time, so no call would be in time; raise it, or set it to nothing"));
             }
-        }
-        if let (Some(deadline), Some(attempt)) = (self.deadline, self.attempt_timeout)
-            && attempt > deadline
-        {
-            let cure = "lower it, or set it to nothing";
-            problems.push(format!("`attempt_timeout` is {attempt:?}, above the `deadline` of {deadline:?}; {cure}"));
         }
         let mut within = |field: &str, found: Option<Vec<String>>| {
             problems.extend(found.into_iter().flatten().map(|problem| format!("{field}: {problem}")));

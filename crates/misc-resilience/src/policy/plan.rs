@@ -53,7 +53,11 @@ impl Plan {
         if !meter.is_enabled() {
             return;
         }
-        self.meters.get_or_init(|| Meters::resolve(&meter.label("name", &*self.name)));
+        self.meters.get_or_init(|| match &*self.name {
+            // Whoever has made a retry of its own labels the meter.
+            "" => Meters::resolve(meter),
+            name => Meters::resolve(&meter.label("name", name)),
+        });
         if let Some(bulkhead) = &self.bulkhead {
             bulkhead.measure(meter);
         }

@@ -489,6 +489,15 @@ async fn a_budget_that_was_used_up_in_a_pause_ends_it_after_that() {
     assert_eq!(failing.began(), [0]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn it_is_measured_under_the_labels_of_its_meter() {
+    let metrics = misc_test::Metrics::new();
+    let retry = paused(3, MS(1)).meter(&metrics.meter().label("name", "users"));
+    retry.call(|_| Failing::new().attempt(ErrorKind::Other)).await.unwrap_err();
+    metrics.assert_metric("retry_attempts_total", &[("name", "users")], 2.0);
+    metrics.assert_metric("policy_calls_total", &[("name", "users"), ("outcome", "failure")], 1.0);
+}
+
 #[test]
 fn settings_that_make_no_sense_are_refused_together() {
     let mut config = RetryConfig::default();
