@@ -6,6 +6,7 @@ mod http;
 mod lifecycle;
 mod log;
 mod metrics;
+mod resilience;
 mod scheduler;
 mod scrape;
 
@@ -19,6 +20,7 @@ pub const AREAS: &[&Area] = &[
     &lifecycle::AREA,
     &log::AREA,
     &metrics::AREA,
+    &resilience::AREA,
     &scheduler::AREA,
     &scrape::AREA,
 ];
