@@ -8,6 +8,7 @@ mod machine;
 mod meters;
 mod moment;
 mod permit;
+mod rules;
 mod shared;
 mod state;
 mod status;

@@ -53,7 +53,7 @@ impl<E> Error<E> {
         }
     }
 
-    /// Tells whether the call was not made, since a breaker is open.
+    /// Tells whether the call was not made, since a breaker has rejected it.
     #[must_use]
     pub fn is_open(&self) -> bool {
         matches!(self.rejection(), Some(Rejection(Why::Open { .. })))

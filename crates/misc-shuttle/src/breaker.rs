@@ -6,6 +6,8 @@ pub(crate) mod config;
 pub(crate) mod machine;
 #[path = "../../misc-resilience/src/breaker/moment.rs"]
 pub(crate) mod moment;
+#[path = "../../misc-resilience/src/breaker/rules.rs"]
+pub(crate) mod rules;
 #[path = "../../misc-resilience/src/breaker/shared.rs"]
 pub(crate) mod shared;
 #[path = "../../misc-resilience/src/breaker/state.rs"]

@@ -9,11 +9,8 @@ use super::{
     config::BreakerConfig,
     moment::Moment,
     state::BreakerState,
-    window::{Outcomes, Tally, ratio},
+    window::{Outcomes, Tally},
 };
-
-/// How strict the rules are while it recovers: at half of the shares that open it else.
-const STRICT: f64 = 0.5;
 
 /// What has become of a call.
 #[derive(Debug)]
@@ -218,51 +215,26 @@ impl Machine {
         }
     }
 
-    /// The first half-open rule that holds re-opens; else it closes when all have ended.
     fn judge_probes(&mut self, now: &impl Fn() -> Moment) {
         let Phase::HalfOpen(Probes { ended, .. }) = self.phase else { return };
-        let of = u64::from(self.config.half_open_calls.get());
-        if self.is_bad(ended, of, 1.0) {
+        if self.config.fails_probes(ended, self.in_a_row) {
             self.open(now());
-        } else if ended.calls >= of {
+        } else if ended.calls >= u64::from(self.config.half_open_calls.get()) {
             self.close(now());
         }
     }
 
     fn judge_window(&mut self, now: &impl Fn() -> Moment) {
-        let tally = self.window.tally();
+        let (tally, in_a_row) = (self.window.tally(), self.in_a_row);
         let is_bad = if matches!(self.phase, Phase::Recovering { .. }) {
             let enough = u64::from(self.config.half_open_calls.get()).min(self.window.capacity());
-            tally.calls >= enough && self.is_bad(tally, tally.calls, STRICT) || self.are_too_many_in_a_row()
+            tally.calls >= enough && self.config.fails_recovery(tally, in_a_row) || self.config.are_too_many(in_a_row)
         } else {
-            tally.calls >= u64::from(self.config.minimum_calls) && self.exceeds(tally) || self.are_too_many_in_a_row()
+            self.config.opens(tally, in_a_row)
         };
         if is_bad {
             self.open(now());
         }
-    }
-
-    /// The rule for calls that pass freely.
-    fn exceeds(&self, tally: Tally) -> bool {
-        self.config.failure_ratio.is_some_and(|limit| reaches(tally.failures, tally.calls, limit))
-            || self.is_too_slow(tally, tally.calls, 1.0)
-    }
-
-    /// The rule for calls by which it is found out whether the service is well: without a share that may fail, none may.
-    fn is_bad(&self, tally: Tally, of: u64, strict: f64) -> bool {
-        let too_many = match self.config.failure_ratio {
-            Some(limit) => reaches(tally.failures, of, limit * strict),
-            None => tally.failures > 0,
-        };
-        too_many || self.is_too_slow(tally, of, strict) || self.are_too_many_in_a_row()
-    }
-
-    fn is_too_slow(&self, tally: Tally, of: u64, strict: f64) -> bool {
-        self.config.slow_call_duration.is_some() && reaches(tally.slow, of, self.config.slow_call_ratio * strict)
-    }
-
-    fn are_too_many_in_a_row(&self) -> bool {
-        self.config.consecutive_failures.is_some_and(|limit| self.in_a_row >= limit.get())
     }
 
     /// Makes the changes that are due.
@@ -272,8 +244,8 @@ impl Machine {
             Phase::HalfOpen(Probes { until: Some(until), .. }) if now >= *until => self.open(now),
             Phase::Recovering { until, .. } if now >= *until => {
                 self.window.move_on(now);
-                let tally = self.window.tally();
-                if self.is_bad(tally, tally.calls, STRICT) { self.open(now) } else { self.close(now) }
+                let is_bad = self.config.fails_recovery(self.window.tally(), self.in_a_row);
+                if is_bad { self.open(now) } else { self.close(now) }
             }
             _ => {}
         }
@@ -290,19 +262,11 @@ impl Machine {
     fn open(&mut self, now: Moment) {
         self.reopened = match self.phase {
             Phase::HalfOpen(_) | Phase::Recovering { .. } => self.reopened.saturating_add(1),
+            Phase::Open { .. } => self.reopened,
             _ => 0,
         };
-        let until = now.later(self.open_duration());
+        let until = now.later(self.config.open_for(self.reopened, self.random.f64()));
         self.go(Phase::Open { until }, now);
-    }
-
-    fn open_duration(&mut self) -> Duration {
-        let BreakerConfig { open_duration, open_growth, max_open_duration, open_jitter, .. } = &self.config;
-        let growth = open_growth.powi(i32::try_from(self.reopened).unwrap_or(i32::MAX));
-        let grown = Duration::try_from_secs_f64(open_duration.as_secs_f64() * growth).unwrap_or(Duration::MAX);
-        let longest = grown.clamp(*open_duration, *max_open_duration);
-        let kept = 1.0 - open_jitter * self.random.f64();
-        if kept < 1.0 { longest.mul_f64(kept).max(Duration::from_nanos(1)) } else { longest }
     }
 
     fn close(&mut self, now: Moment) {
@@ -418,11 +382,6 @@ impl Probes {
         }
         passes
     }
-}
-
-/// Tells whether a part reaches a share, which is more than nothing.
-fn reaches(part: u64, whole: u64, share: f64) -> bool {
-    part > 0 && ratio(part, whole) >= share
 }
 
 /// Returns the share of calls that passes: 2^(t/T) - 1, which grows from 0 to 1.

@@ -351,13 +351,11 @@ impl Model {
     }
 
     fn open(&mut self, now: Duration) {
-        let again = matches!(self.state, BreakerState::HalfOpen | BreakerState::Recovering);
-        self.reopened = if again {
-            self.reopened + 1
-        } else if self.is(Wrong::GrowthStays) {
-            self.reopened
-        } else {
-            0
+        self.reopened = match self.state {
+            BreakerState::HalfOpen | BreakerState::Recovering => self.reopened + 1,
+            BreakerState::Open => self.reopened,
+            _ if self.is(Wrong::GrowthStays) => self.reopened,
+            _ => 0,
         };
         self.change(BreakerState::Open, now);
         self.until = None;
