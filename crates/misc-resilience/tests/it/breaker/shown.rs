@@ -5,8 +5,9 @@ use std::{
     time::Duration,
 };
 
+use misc_core::Context;
 use misc_resilience::{Breaker, BreakerConfig, BreakerState};
-use misc_test::{Logs, Metrics};
+use misc_test::{Logs, Metrics, TestApp};
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
@@ -230,6 +231,24 @@ async fn a_status_is_serialisable() {
         "last_error": "it is down",
     });
     assert_eq!(serde_json::to_value(breaker.status()).unwrap(), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn is_seen_in_the_status_of_its_service() {
+    let breaker = breaker(quick());
+    let inspected = breaker.clone();
+    let app = TestApp::service(async move |ctx: Context| {
+        ctx.inspect("breaker", move || inspected.status());
+        ctx.ready();
+        ctx.stopping().await;
+        Ok(())
+    })
+    .await;
+    fail(&breaker, 10);
+    let status = serde_json::to_value(app.handle().status()).unwrap();
+    let inspected = &status["children"][0]["inspected"][0];
+    assert_eq!((&inspected["name"], &inspected["value"]["state"]), (&json!("breaker"), &json!("open")), "{status}");
+    app.stop().await.assert_ok();
 }
 
 #[tokio::test(start_paused = true)]
