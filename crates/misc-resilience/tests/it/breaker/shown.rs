@@ -91,6 +91,16 @@ async fn a_look_brings_the_metrics_up_to_date() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn rates_are_those_of_the_state_that_begins() {
+    let (breaker, metrics) = measured(quick());
+    fail(&breaker, 10);
+    metrics.assert_metric("circuit_breaker_failure_ratio", &[], 1.0); // by which it has opened
+    seconds(60).await;
+    let _probe = breaker.acquire().unwrap();
+    metrics.assert_metric("circuit_breaker_failure_ratio", &[], 0.0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_meter_that_comes_late_shows_the_state_as_it_is() {
     let metrics = Metrics::new();
     let _breaker = open().meter(&metrics.meter());
