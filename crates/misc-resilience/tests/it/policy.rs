@@ -115,6 +115,16 @@ async fn a_call_has_one_slot_for_all_its_attempts() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_call_that_has_ended_gives_back_its_slot_also_while_its_future_is_kept() {
+    let policy = policy();
+    let mut service = policy.layer().layer(Web::new(StatusCode::OK));
+    let mut call = Box::pin(service.call(request(Method::GET)));
+    call.as_mut().await.unwrap();
+    assert_eq!(policy.bulkhead().unwrap().in_flight(), 0);
+    drop(call);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_rejected_by_the_bulkhead_counts_nowhere_else() {
     let budget = Budget::new();
     let policy = policy().budget(&budget);
