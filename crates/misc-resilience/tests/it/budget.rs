@@ -198,7 +198,8 @@ async fn storm<Fut: Future<Output = ()> + Send + 'static>(called: &Called, call:
     calls.join_all().await;
     let mut at: Vec<_> = called.0.lock().unwrap().iter().map(|at| (*at - start).as_millis() as usize).collect();
     at.sort_unstable();
-    let per_ms = at.iter().fold(vec![0usize; 31_000], |mut per_ms, at| {
+    // The last calls have 30 s as well.
+    let per_ms = at.iter().fold(vec![0usize; 61_000], |mut per_ms, at| {
         per_ms[*at] += 1;
         per_ms
     });
@@ -229,7 +230,7 @@ fn stubborn(attempts: u32) -> RetryConfig {
 
 #[tokio::test(start_paused = true)]
 async fn a_backend_that_is_down_gets_a_fifth_more_and_ten_a_second_from_objects() {
-    for attempts in [2, 3, 10] {
+    for attempts in [2, 10] {
         let (called, budget) = (Called::default(), Budget::new());
         let retry = Retry::with_config(stubborn(attempts)).unwrap().budget(&budget);
         let call = || {
