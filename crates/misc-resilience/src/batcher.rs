@@ -1,8 +1,10 @@
 //! Single calls that become one.
 
+mod batch;
+mod error;
+
 use std::{
     any::Any,
-    error::Error as StdError,
     fmt,
     future::Future,
     mem,
@@ -19,6 +21,11 @@ use tokio::{
     time::Instant,
 };
 
+pub use self::error::BatchError;
+use self::{
+    batch::{Batch, Driver, Stage, State},
+    error::Why,
+};
 use crate::sync::lock;
 
 /// Collects calls that come within a short time, and makes them as one: a query with many keys, a write of many rows.
@@ -208,111 +215,6 @@ where
 /// What stands for a window without end: about thirty years, since the clock may not reach further.
 const LONGEST: Duration = Duration::from_secs(60 * 60 * 24 * 365 * 30);
 
-/// Calls that are made together.
-struct Batch<I, T, E> {
-    state: Mutex<State<I, T, E>>,
-    full: Notify,
-}
-
-struct State<I, T, E> {
-    members: Vec<Member<I, T>>,
-    /// How many of them have not been dropped.
-    left: usize,
-    /// The places of those whose items were taken, in the order of the items.
-    taken: Vec<usize>,
-    stage: Stage<T, E>,
-    /// Who has polled the batch last, and is woken when it can go on.
-    driver: usize,
-}
-
-/// A call in a batch.
-struct Member<I, T> {
-    item: Option<I>,
-    result: Option<T>,
-    waker: Option<Waker>,
-    is_gone: bool,
-}
-
-enum Stage<T, E> {
-    /// Until somebody polls it.
-    Waiting(Driver<T, E>),
-    /// Somebody polls it at this moment.
-    Polled,
-    /// All have their results, or this error.
-    Done(Option<BatchError<E>>),
-}
-
-type Driver<T, E> = Pin<Box<dyn Future<Output = Result<Vec<T>, BatchError<E>>> + Send>>;
-
-impl<I, T, E> State<I, T, E> {
-    fn new(stage: Stage<T, E>) -> Self {
-        Self { members: Vec::new(), left: 0, taken: Vec::new(), stage, driver: 0 }
-    }
-
-    /// Adds a call; returns its place, and how many there are.
-    fn add(&mut self, item: I) -> (usize, usize) {
-        self.members.push(Member { item: Some(item), result: None, waker: None, is_gone: false });
-        self.left += 1;
-        (self.members.len() - 1, self.left)
-    }
-
-    /// Tells whether all of its calls were dropped, and it with them.
-    fn is_abandoned(&self) -> bool {
-        self.left == 0 && !self.members.is_empty()
-    }
-
-    fn take_items(&mut self) -> Vec<I> {
-        let Self { members, taken, .. } = self;
-        let items = members.iter_mut().enumerate();
-        let items = items.filter_map(|(place, member)| member.item.take().inspect(|_| taken.push(place)));
-        items.collect()
-    }
-
-    /// Gives everybody a result; returns those whom nobody waits for, and whom to wake.
-    fn finish(&mut self, end: Result<Vec<T>, BatchError<E>>) -> (Vec<T>, Vec<Waker>) {
-        let (results, error) = match end {
-            Ok(results) if results.len() > self.taken.len() => {
-                let why = Why::TooMany { items: self.taken.len(), results: results.len() };
-                (results, Some(BatchError(why)))
-            }
-            Ok(mut results) => {
-                let mut unwanted = Vec::new();
-                for (place, result) in self.taken.iter().zip(results.drain(..)) {
-                    let member = &mut self.members[*place];
-                    if member.is_gone { unwanted.push(result) } else { member.result = Some(result) }
-                }
-                (unwanted, None)
-            }
-            Err(error) => (Vec::new(), Some(error)),
-        };
-        self.stage = Stage::Done(error);
-        (results, self.members.iter_mut().filter_map(|member| member.waker.take()).collect())
-    }
-
-    /// Notes that a call is dropped, and what follows from that.
-    fn leave(&mut self, place: usize) -> Left<I, T, E> {
-        let gone = Member { item: None, result: None, waker: None, is_gone: true };
-        let member = mem::replace(&mut self.members[place], gone);
-        self.left -= 1;
-        let is_last = self.left == 0;
-        let is_waiting = matches!(self.stage, Stage::Waiting(_));
-        let batch = if is_last && is_waiting { Some(mem::replace(&mut self.stage, Stage::Polled)) } else { None };
-        let is_left_alone = is_waiting && !is_last && self.members[self.driver].is_gone;
-        let next_driver =
-            if is_left_alone { self.members.iter_mut().find_map(|member| member.waker.take()) } else { None };
-        Left { is_last, next_driver, unwanted: (member, batch) }
-    }
-}
-
-/// What follows from a call that is dropped.
-struct Left<I, T, E> {
-    is_last: bool,
-    /// Whom to wake so that the batch goes on, if it was the one who polled it.
-    next_driver: Option<Waker>,
-    /// What is to be dropped when the lock is not held: what the call had, and the batch if it was the last.
-    unwanted: (Member<I, T>, Option<Stage<T, E>>),
-}
-
 /// One call, which drives its batch if nobody else does.
 struct Call<'a, I, T, E>
 where
@@ -424,77 +326,6 @@ where
             next.wake();
         }
         drop(left.unwanted);
-    }
-}
-
-/// An error of a batch, for one of its calls; all of a batch share it.
-#[derive(Debug)]
-pub struct BatchError<E>(Why<E>);
-
-#[derive(Debug)]
-enum Why<E> {
-    Failed(Arc<E>),
-    Missing,
-    Panicked(Arc<str>),
-    TooMany { items: usize, results: usize },
-}
-
-impl<E> BatchError<E> {
-    /// Returns the error of the function that makes batches.
-    #[must_use]
-    pub fn inner(&self) -> Option<&E> {
-        match &self.0 {
-            Why::Failed(error) => Some(error),
-            Why::Missing | Why::Panicked(_) | Why::TooMany { .. } => None,
-        }
-    }
-
-    /// Tells whether the batch was made, and had no result for this call.
-    #[must_use]
-    pub fn is_missing(&self) -> bool {
-        matches!(self.0, Why::Missing)
-    }
-
-    /// Tells whether the function that makes batches panicked.
-    #[must_use]
-    pub fn is_panic(&self) -> bool {
-        matches!(self.0, Why::Panicked(_))
-    }
-}
-
-impl<E> Clone for BatchError<E> {
-    fn clone(&self) -> Self {
-        Self(self.0.clone())
-    }
-}
-
-impl<E> Clone for Why<E> {
-    fn clone(&self) -> Self {
-        match self {
-            Self::Failed(error) => Self::Failed(Arc::clone(error)),
-            Self::Missing => Self::Missing,
-            Self::Panicked(message) => Self::Panicked(Arc::clone(message)),
-            Self::TooMany { items, results } => Self::TooMany { items: *items, results: *results },
-        }
-    }
-}
-
-impl<E: fmt::Display> fmt::Display for BatchError<E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Why::Failed(error) => error.fmt(f),
-            Why::Missing => f.write_str("the batch had no result for this call"),
-            Why::Panicked(message) => write!(f, "the batch panicked: {message}"),
-            Why::TooMany { items, results } => {
-                write!(f, "the batch had {results} results for {items} calls, so it is not known whose they are")
-            }
-        }
-    }
-}
-
-impl<E: StdError + 'static> StdError for BatchError<E> {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.inner().and_then(StdError::source)
     }
 }
 

@@ -1,0 +1,112 @@
+//! A batch: who is in it, and how far it is.
+
+use std::{future::Future, mem, pin::Pin, sync::Mutex, task::Waker};
+
+use tokio::sync::Notify;
+
+use super::error::{BatchError, Why};
+
+/// Calls that are made together.
+pub(super) struct Batch<I, T, E> {
+    pub(super) state: Mutex<State<I, T, E>>,
+    pub(super) full: Notify,
+}
+
+pub(super) struct State<I, T, E> {
+    pub(super) members: Vec<Member<I, T>>,
+    /// How many of them have not been dropped.
+    pub(super) left: usize,
+    /// The places of those whose items were taken, in the order of the items.
+    pub(super) taken: Vec<usize>,
+    pub(super) stage: Stage<T, E>,
+    /// Who has polled the batch last, and is woken when it can go on.
+    pub(super) driver: usize,
+}
+
+/// A call in a batch.
+pub(super) struct Member<I, T> {
+    pub(super) item: Option<I>,
+    pub(super) result: Option<T>,
+    pub(super) waker: Option<Waker>,
+    pub(super) is_gone: bool,
+}
+
+pub(super) enum Stage<T, E> {
+    /// Until somebody polls it.
+    Waiting(Driver<T, E>),
+    /// Somebody polls it at this moment.
+    Polled,
+    /// All have their results, or this error.
+    Done(Option<BatchError<E>>),
+}
+
+pub(super) type Driver<T, E> = Pin<Box<dyn Future<Output = Result<Vec<T>, BatchError<E>>> + Send>>;
+
+impl<I, T, E> State<I, T, E> {
+    pub(super) fn new(stage: Stage<T, E>) -> Self {
+        Self { members: Vec::new(), left: 0, taken: Vec::new(), stage, driver: 0 }
+    }
+
+    /// Adds a call; returns its place, and how many there are.
+    pub(super) fn add(&mut self, item: I) -> (usize, usize) {
+        self.members.push(Member { item: Some(item), result: None, waker: None, is_gone: false });
+        self.left += 1;
+        (self.members.len() - 1, self.left)
+    }
+
+    /// Tells whether all of its calls were dropped, and it with them.
+    pub(super) fn is_abandoned(&self) -> bool {
+        self.left == 0 && !self.members.is_empty()
+    }
+
+    pub(super) fn take_items(&mut self) -> Vec<I> {
+        let Self { members, taken, .. } = self;
+        let items = members.iter_mut().enumerate();
+        let items = items.filter_map(|(place, member)| member.item.take().inspect(|_| taken.push(place)));
+        items.collect()
+    }
+
+    /// Gives everybody a result; returns those whom nobody waits for, and whom to wake.
+    pub(super) fn finish(&mut self, end: Result<Vec<T>, BatchError<E>>) -> (Vec<T>, Vec<Waker>) {
+        let (results, error) = match end {
+            Ok(results) if results.len() > self.taken.len() => {
+                let why = Why::TooMany { items: self.taken.len(), results: results.len() };
+                (results, Some(BatchError(why)))
+            }
+            Ok(mut results) => {
+                let mut unwanted = Vec::new();
+                for (place, result) in self.taken.iter().zip(results.drain(..)) {
+                    let member = &mut self.members[*place];
+                    if member.is_gone { unwanted.push(result) } else { member.result = Some(result) }
+                }
+                (unwanted, None)
+            }
+            Err(error) => (Vec::new(), Some(error)),
+        };
+        self.stage = Stage::Done(error);
+        (results, self.members.iter_mut().filter_map(|member| member.waker.take()).collect())
+    }
+
+    /// Notes that a call is dropped, and what follows from that.
+    pub(super) fn leave(&mut self, place: usize) -> Left<I, T, E> {
+        let gone = Member { item: None, result: None, waker: None, is_gone: true };
+        let member = mem::replace(&mut self.members[place], gone);
+        self.left -= 1;
+        let is_last = self.left == 0;
+        let is_waiting = matches!(self.stage, Stage::Waiting(_));
+        let batch = if is_last && is_waiting { Some(mem::replace(&mut self.stage, Stage::Polled)) } else { None };
+        let is_left_alone = is_waiting && !is_last && self.members[self.driver].is_gone;
+        let next_driver =
+            if is_left_alone { self.members.iter_mut().find_map(|member| member.waker.take()) } else { None };
+        Left { is_last, next_driver, unwanted: (member, batch) }
+    }
+}
+
+/// What follows from a call that is dropped.
+pub(super) struct Left<I, T, E> {
+    pub(super) is_last: bool,
+    /// Whom to wake so that the batch goes on, if it was the one who polled it.
+    pub(super) next_driver: Option<Waker>,
+    /// What is to be dropped when the lock is not held: what the call had, and the batch if it was the last.
+    pub(super) unwanted: (Member<I, T>, Option<Stage<T, E>>),
+}
