@@ -1,1 +1,3 @@
 //! What the crate does, through its public API.
+
+mod client;

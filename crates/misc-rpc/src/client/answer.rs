@@ -1,0 +1,293 @@
+//! What a server answers.
+
+use std::{any::TypeId, borrow::Cow, fmt, marker::PhantomData, time::Duration};
+
+use http::{
+    HeaderMap, Response, StatusCode,
+    header::{LOCATION, RETRY_AFTER},
+};
+use misc_core::{BoxError, Verdict};
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor},
+};
+use serde_json::value::RawValue;
+
+use crate::{
+    client::gather::Oversized,
+    code,
+    error::{Failure, Kind, Remote, Unlike},
+    fault::{Fault, Never},
+    payload::Payload,
+};
+
+/// How many bytes of an answer that cannot be read are quoted.
+const QUOTED: usize = 200;
+
+/// Reads the answer of a call.
+pub(super) fn read<T: DeserializeOwned, E: Fault>(id: u64, response: &Response<Payload>) -> Result<T, Kind<E>> {
+    let answer: Answer<'_, T> = parse(response)?;
+    let bad = |why: &str| Err(BadAnswer::new(response, why.into()).into());
+    if !answer.is_version_2 {
+        return bad("it does not say `\"jsonrpc\": \"2.0\"`");
+    }
+    // An error may be about a request that could not be read, and then it has no id.
+    if answer.id.is_none_or(|answered| answered.get().parse() != Ok(id))
+        && (answer.id.is_some() || answer.error.is_none())
+    {
+        return bad("it is the answer to another call: its id is not that of this one");
+    }
+    match (answer.result, answer.error) {
+        (Some(_), Some(_)) => bad("it has both a result and an error"),
+        (None, Some(error)) => Err(error.read()),
+        (None, None) if !answer.has_result => bad("it has neither a result nor an error"),
+        (_, None) if !response.status().is_success() => bad("it has a result, and its status says otherwise"),
+        (Some(result), None) => Ok(result),
+        (None, None) => serde_json::from_str("null").map_err(|error| BadAnswer::new(response, error.into()).into()),
+    }
+}
+
+/// Reads the answer of a notification, which is none unless something is wrong.
+pub(super) fn read_none(response: &Response<Payload>) -> Result<(), Kind<Never>> {
+    if response.status().is_success() && response.body().as_bytes().is_empty() {
+        return Ok(());
+    }
+    match parse::<IgnoredAny>(response) {
+        Ok(Answer { error: Some(error), .. }) => Err(error.read()),
+        _ if response.status().is_success() => Ok(()),
+        Ok(_) => {
+            Err(Kind::Failure(Failure::Answer(BadAnswer::new(response, "a status as this is none of JSON-RPC".into()))))
+        }
+        Err(failure) => Err(Kind::Failure(failure)),
+    }
+}
+
+fn parse<'a, T: DeserializeOwned>(response: &'a Response<Payload>) -> Result<Answer<'a, T>, Failure> {
+    if let Some(Oversized(limit)) = response.extensions().get() {
+        let why = format!("it has more than the {limit} bytes that an answer may have");
+        return Err(Failure::Answer(BadAnswer::new(response, why.into())));
+    }
+    serde_json::from_slice(response.body().as_bytes())
+        .map_err(|error| Failure::Answer(BadAnswer::new(response, error.into())))
+}
+
+impl<E> From<BadAnswer> for Kind<E> {
+    fn from(answer: BadAnswer) -> Self {
+        Self::Failure(Failure::Answer(answer))
+    }
+}
+
+/// An answer. Some servers have a result of `null` beside an error, or an error of `null` beside a result.
+struct Answer<'a, T> {
+    is_version_2: bool,
+    id: Option<&'a RawValue>,
+    has_result: bool,
+    /// `None` if it is `null`, too.
+    result: Option<T>,
+    error: Option<ErrorObject<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(field_identifier, rename_all = "lowercase")]
+enum Key {
+    Jsonrpc,
+    Id,
+    Result,
+    Error,
+    #[serde(other)]
+    Other,
+}
+
+impl<'de: 'a, 'a, T: Deserialize<'de>> Deserialize<'de> for Answer<'a, T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(AnswerVisitor(PhantomData))
+    }
+}
+
+struct AnswerVisitor<'a, T>(PhantomData<(&'a (), T)>);
+
+impl<'de: 'a, 'a, T: Deserialize<'de>> Visitor<'de> for AnswerVisitor<'a, T> {
+    type Value = Answer<'a, T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an answer of JSON-RPC")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
+        let mut answer = Answer { is_version_2: false, id: None, has_result: false, result: None, error: None };
+        while let Some(key) = map.next_key()? {
+            match key {
+                Key::Jsonrpc => answer.is_version_2 = map.next_value::<Cow<'de, str>>()? == "2.0",
+                Key::Id => answer.id = map.next_value()?,
+                Key::Result => (answer.has_result, answer.result) = (true, map.next_value()?),
+                Key::Error => answer.error = map.next_value()?,
+                Key::Other => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(answer)
+    }
+}
+
+#[derive(Deserialize)]
+struct ErrorObject<'a> {
+    code: i32,
+    #[serde(borrow)]
+    message: Cow<'a, str>,
+    #[serde(borrow)]
+    data: Option<&'a RawValue>,
+}
+
+impl ErrorObject<'_> {
+    /// Reads it as the error that the procedure declares, if it can be.
+    fn read<E: Fault>(self) -> Kind<E> {
+        let declares_none = TypeId::of::<E>() == TypeId::of::<Never>();
+        let unlike = if declares_none || code::RESERVED.contains(&self.code) {
+            None
+        } else {
+            match serde_json::from_str(self.data.map_or("null", RawValue::get)) {
+                Ok(fault) => return Kind::Fault(fault, self.code),
+                Err(error) => Some(Unlike(error)),
+            }
+        };
+        let (message, data) = (self.message.into_owned(), self.data.map(ToOwned::to_owned));
+        Kind::Failure(Failure::Remote(Remote { code: self.code, message, data, unlike }))
+    }
+}
+
+/// An answer that is not what it should be: its status, its first bytes, and what is wrong with it.
+#[derive(Debug)]
+pub(crate) struct BadAnswer {
+    status: StatusCode,
+    location: Option<String>,
+    size: usize,
+    quoted: String,
+    why: BoxError,
+}
+
+impl BadAnswer {
+    fn new(response: &Response<Payload>, why: BoxError) -> Self {
+        let bytes = response.body().as_bytes();
+        let quoted = String::from_utf8_lossy(&bytes[..bytes.len().min(QUOTED)]);
+        let location = response.headers().get(LOCATION);
+        Self {
+            status: response.status(),
+            location: location.map(|location| String::from_utf8_lossy(location.as_bytes()).into_owned()),
+            size: bytes.len(),
+            quoted: quoted.into_owned(),
+            why,
+        }
+    }
+
+    /// Tells whether something on the way says that there are too many calls.
+    pub(crate) fn is_busy(&self) -> bool {
+        matches!(self.status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE)
+    }
+}
+
+impl fmt::Display for BadAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "status {}", self.status)?;
+        if let Some(location) = &self.location {
+            write!(f, " to `{}`", location.escape_debug())?;
+        }
+        match self.size {
+            0 => f.write_str(" without a body"),
+            size if size <= QUOTED => write!(f, " with the body `{}`", self.quoted.escape_debug()),
+            size => write!(f, " with a body of {size} bytes that begins `{}`", self.quoted.escape_debug()),
+        }
+    }
+}
+
+impl std::error::Error for BadAnswer {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&*self.why)
+    }
+}
+
+/// Returns when the server wants to be asked again, if it says so.
+pub(super) fn retry_after(response: &Response<Payload>) -> Option<Duration> {
+    seconds(response.headers()).flatten()
+}
+
+/// Adds what an answer of JSON-RPC says about the server.
+pub(super) fn judge(mut response: Response<Payload>) -> Response<Payload> {
+    if let Some(verdict) = verdict(&response) {
+        response.extensions_mut().insert(verdict);
+    }
+    response
+}
+
+/// `None` where the status says it all.
+fn verdict(response: &Response<Payload>) -> Option<Verdict> {
+    if response.extensions().get::<Oversized>().is_some() {
+        return Some(Verdict::Ignored);
+    }
+    let bytes = response.body().as_bytes();
+    let is_success = response.status().is_success();
+    if is_success && (bytes.is_empty() || begins_with_result(bytes)) {
+        return Some(Verdict::Success);
+    }
+    match serde_json::from_slice::<Answer<'_, IgnoredAny>>(bytes) {
+        Ok(Answer { error: Some(error), .. }) => of_code(error.code, response.headers()),
+        Ok(Answer { has_result: true, .. }) if is_success => Some(Verdict::Success),
+        _ => is_success.then_some(Verdict::Failure),
+    }
+}
+
+fn of_code(code: i32, headers: &HeaderMap) -> Option<Verdict> {
+    Some(match code {
+        code::INTERNAL_ERROR => Verdict::Failure,
+        code::BUSY => Verdict::Transient(seconds(headers)?),
+        code::DEADLINE_EXCEEDED => Verdict::Transient(None),
+        _ => Verdict::Success,
+    })
+}
+
+/// Reads `Retry-After` if it has seconds; `None` if it has a date, which whoever looks at the verdict may read.
+#[expect(clippy::option_option, reason = "there may be none of it")]
+fn seconds(headers: &HeaderMap) -> Option<Option<Duration>> {
+    let Some(value) = headers.get(RETRY_AFTER) else { return Some(None) };
+    value.to_str().ok()?.trim().parse().ok().map(|seconds| Some(Duration::from_secs(seconds)))
+}
+
+/// Tells whether an answer has a result, if that is soon to see.
+fn begins_with_result(bytes: &[u8]) -> bool {
+    let Some(mut rest) = skip(bytes, b'{') else { return false };
+    if !rest.trim_ascii_end().ends_with(b"}") {
+        return false;
+    }
+    loop {
+        let Some((key, value)) = key(rest) else { return false };
+        if key == b"result" {
+            // Some servers have a result of `null` beside an error.
+            return !value.starts_with(b"null");
+        }
+        let Some(next) = after_scalar(value) else { return false };
+        rest = next;
+    }
+}
+
+fn key(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let bytes = skip(bytes, b'"')?;
+    let end = bytes.iter().position(|byte| *byte == b'"')?;
+    let value = skip(&bytes[end + 1..], b':')?.trim_ascii_start();
+    (!bytes[..end].contains(&b'\\')).then_some((&bytes[..end], value))
+}
+
+/// Passes over a number, or a text in which nothing is escaped, and the comma after it.
+fn after_scalar(value: &[u8]) -> Option<&[u8]> {
+    let value = match skip(value, b'"') {
+        Some(text) => {
+            let end = text.iter().position(|byte| matches!(byte, b'"' | b'\\'))?;
+            skip(&text[end..], b'"')?
+        }
+        None => &value[value.iter().position(|byte| !byte.is_ascii_digit())?..],
+    };
+    skip(value, b',')
+}
+
+fn skip(bytes: &[u8], byte: u8) -> Option<&[u8]> {
+    bytes.trim_ascii_start().strip_prefix(&[byte])
+}

@@ -1,0 +1,187 @@
+//! Clients, from settings and layers.
+
+use std::{
+    fmt,
+    marker::PhantomData,
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
+
+use http::{Request, Response};
+use http_body::Body;
+use misc_core::{BoxError, Meter};
+use tower_layer::{Identity, Layer, Stack};
+use tower_service::Service;
+
+use crate::{
+    client::{
+        Client, Shared,
+        config::ClientConfig,
+        connector::Pool,
+        destination::Destination,
+        erased::Erased,
+        transport::{Transport, Wire},
+    },
+    payload::Payload,
+};
+
+/// Builds a [`Client`], or what is made of one.
+#[must_use = "it does nothing until it is built"]
+pub struct Builder<C = Client, L = Identity> {
+    config: ClientConfig,
+    layer: L,
+    has_layers: bool,
+    meter: Meter,
+    service: Option<Box<dyn Erased>>,
+    makes: PhantomData<fn() -> C>,
+}
+
+impl<C> Builder<C> {
+    /// Begins with the settings, or with a URL alone.
+    pub fn new(config: impl Into<ClientConfig>) -> Self {
+        Self {
+            config: config.into(),
+            layer: Identity::new(),
+            has_layers: false,
+            meter: Meter::default(),
+            service: None,
+            makes: PhantomData,
+        }
+    }
+}
+
+impl<C, L> Builder<C, L> {
+    /// Puts a layer around the calls, inside of those before it: the first one is the outermost.
+    pub fn layer<M>(self, layer: M) -> Builder<C, Stack<M, L>> {
+        let Self { config, layer: outer, meter, service, makes, .. } = self;
+        Builder { config, layer: Stack::new(layer, outer), has_layers: true, meter, service, makes }
+    }
+
+    /// Sets how long a call may take, with all that layers do; `None` for as long as it takes (30 s).
+    pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.config.timeout = timeout.into();
+        self
+    }
+
+    /// Sets how long it may take to make a connection (5 s).
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.config.connect_timeout = timeout;
+        self
+    }
+
+    /// Speaks HTTP/2 from the first byte on, over one connection.
+    pub fn http2(mut self) -> Self {
+        self.config.http2 = true;
+        self
+    }
+
+    /// Sets how long a connection is kept that nobody uses (50 s).
+    pub fn idle_timeout(mut self, timeout: Duration) -> Self {
+        self.config.idle_timeout = timeout;
+        self
+    }
+
+    /// Sets how many such connections are kept (1,000).
+    pub fn idle_connections(mut self, most: usize) -> Self {
+        self.config.idle_connections = most;
+        self
+    }
+
+    /// Sets how many bytes an answer may have (10 MiB).
+    pub fn answer_size(mut self, most: usize) -> Self {
+        self.config.answer_size = most;
+        self
+    }
+
+    /// Measures the calls.
+    pub fn meter(mut self, meter: &Meter) -> Self {
+        self.meter = meter.clone();
+        self
+    }
+
+    /// Calls a service in this process, in the place of the server at the URL.
+    pub fn over<S, B>(mut self, service: S) -> Self
+    where
+        S: Service<Request<Payload>, Response = Response<B>, Error: Into<BoxError>, Future: Send>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+        B: Body<Error: Into<BoxError>> + Send + 'static,
+        B::Data: Send,
+    {
+        self.service = Some(Box::new(service));
+        self
+    }
+
+    /// Builds the client. It connects when it is first called.
+    ///
+    /// # Errors
+    /// [`Refused`] says everything that is wrong.
+    pub fn build<B>(mut self) -> Result<C, Refused>
+    where
+        C: From<Client>,
+        L: Layer<Transport>,
+        L::Service: Service<Request<Payload>, Response = Response<B>, Error: Into<BoxError>, Future: Send>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+        B: Body<Error: Into<BoxError>> + Send + 'static,
+        B::Data: Send,
+    {
+        let reasons = self.config.nonsense();
+        let (wire, destination) = match self.service.take() {
+            Some(service) => (Ok(Wire::Local(service)), Ok(Destination::local())),
+            None => (Pool::new(&self.config).map(|pool| Wire::Network(Box::new(pool))), Destination::of(&self.config)),
+        };
+        match (wire, destination) {
+            (Ok(wire), Ok(destination)) if reasons.is_empty() => Ok(self.assemble(wire, destination).into()),
+            (wire, destination) => {
+                let found = [destination.err().unwrap_or_default(), wire.err().unwrap_or_default(), reasons];
+                Err(Refused { reasons: found.concat() })
+            }
+        }
+    }
+
+    pub(super) fn assemble<B>(self, wire: Wire, destination: Destination) -> Client
+    where
+        L: Layer<Transport>,
+        L::Service: Service<Request<Payload>, Response = Response<B>, Error: Into<BoxError>, Future: Send>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+        B: Body<Error: Into<BoxError>> + Send + 'static,
+        B::Data: Send,
+    {
+        let ClientConfig { timeout, answer_size, .. } = self.config;
+        let Destination { target, template, peer } = destination;
+        let has_layers = self.has_layers || matches!(wire, Wire::Local(_));
+        let meter = peer.label(&self.meter);
+        let service = Box::new(self.layer.layer(Transport::new(wire, answer_size)));
+        let last_id = AtomicU64::new(0);
+        let shared = Shared { target, service, template, timeout, answer_size, has_layers, meter, peer, last_id };
+        Client { shared: Arc::new(shared) }
+    }
+}
+
+impl<C, L: fmt::Debug> fmt::Debug for Builder<C, L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder").field("config", &self.config).field("layer", &self.layer).finish_non_exhaustive()
+    }
+}
+
+/// Why a client cannot be built: every reason that was found.
+#[derive(Debug)]
+pub struct Refused {
+    reasons: Vec<String>,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the client cannot be built: {}", self.reasons.join("; "))
+    }
+}
+
+impl std::error::Error for Refused {}

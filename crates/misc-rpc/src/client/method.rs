@@ -1,0 +1,215 @@
+//! Calls of one method.
+
+use std::{
+    fmt,
+    future::Future,
+    sync::{Arc, atomic::Ordering},
+};
+
+use http::{Extensions, Response};
+use misc_core::{Deadline, Idempotent};
+use serde::{Serialize, de::DeserializeOwned};
+use tokio::time::Instant;
+use tracing::{Instrument, Span, field, info_span};
+
+use crate::{
+    client::{
+        Client, Shared, answer,
+        metrics::{Instruments, Outcome},
+        procedure::Procedure,
+        request::Opening,
+    },
+    error::{Error, Failure, Kind},
+    fault::Fault,
+    payload::Payload,
+};
+
+/// The name of the method that a request calls: an extension of the request, for layers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MethodName(&'static str);
+
+impl MethodName {
+    /// Returns the name.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        self.0
+    }
+}
+
+/// Calls one method of a server. Cheap to clone; make it once and keep it, since it has the handles of its metrics.
+#[derive(Clone)]
+pub struct ClientMethod(Arc<Inner>);
+
+struct Inner {
+    client: Client,
+    name: &'static str,
+    opening: Opening,
+    extensions: Option<Extensions>,
+    instruments: Instruments,
+}
+
+impl ClientMethod {
+    pub(super) fn new(client: Client, procedure: &Procedure) -> Self {
+        let name = procedure.name();
+        let extensions = client.shared.has_layers.then(|| {
+            let mut extensions = Extensions::new();
+            extensions.insert(MethodName(name));
+            if procedure.is_idempotent() {
+                extensions.insert(Idempotent);
+            }
+            extensions
+        });
+        let (opening, instruments) = (Opening::new(name), Instruments::new(&client.shared.meter, name));
+        Self(Arc::new(Inner { client, name, opening, extensions, instruments }))
+    }
+
+    /// Calls the method and waits for what it returns.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn call<T, E>(&self, params: &(impl Serialize + ?Sized)) -> impl Future<Output = Result<T, Error<E>>> + Send
+    where
+        T: DeserializeOwned,
+        E: Fault,
+    {
+        let id = self.shared().last_id.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
+        let body = self.0.opening.body(Some(id), params);
+        async move {
+            let body = body.map_err(|error| self.error(Failure::Params(error)))?;
+            let mut call = Call::begin(&self.0);
+            let result = match call.exchange(body).await {
+                Ok(response) => answer::read(id, &response)
+                    .map_err(|kind| self.error(kind).with_retry_after(answer::retry_after(&response))),
+                Err(failure) => Err(self.error(failure)),
+            };
+            call.end(&result);
+            result
+        }
+    }
+
+    /// Calls the method and waits until the server has taken the call, not for what becomes of it.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn notify(&self, params: &(impl Serialize + ?Sized)) -> impl Future<Output = Result<(), Error>> + Send {
+        let body = self.0.opening.body(None, params);
+        async move {
+            let body = body.map_err(|error| self.error(Failure::Params(error)))?;
+            let mut call = Call::begin(&self.0);
+            let result = match call.exchange(body).await {
+                Ok(response) => answer::read_none(&response)
+                    .map_err(|kind| self.error(kind).with_retry_after(answer::retry_after(&response))),
+                Err(failure) => Err(self.error(failure)),
+            };
+            call.end(&result);
+            result
+        }
+    }
+
+    /// Returns the name of the method.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.0.name
+    }
+
+    fn shared(&self) -> &Shared {
+        &self.0.client.shared
+    }
+
+    fn error<E>(&self, kind: impl Into<Kind<E>>) -> Error<E> {
+        Error::new(self.0.name, &self.shared().target, kind.into())
+    }
+}
+
+impl fmt::Debug for ClientMethod {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientMethod").field("name", &self.0.name).field("client", &self.0.client).finish()
+    }
+}
+
+/// A call under way. Its drop tells how it has ended, whatever that was.
+struct Call<'a> {
+    method: &'a Inner,
+    start: Instant,
+    span: Span,
+    outcome: Outcome,
+}
+
+impl<'a> Call<'a> {
+    fn begin(method: &'a Inner) -> Self {
+        let span = open_span(method);
+        Self { method, start: Instant::now(), span, outcome: Outcome::CANCELLED }
+    }
+
+    /// Sends the request, through all layers, and waits for the answer, no longer than until the deadline.
+    async fn exchange(&mut self, body: Vec<u8>) -> Result<Response<Payload>, Failure> {
+        let Shared { service, template, timeout, answer_size, .. } = &*self.method.client.shared;
+        let own = timeout.and_then(|timeout| self.start.checked_add(timeout)).map(Deadline::at);
+        let deadline = own.into_iter().chain(Deadline::current()).min();
+        if deadline.is_some_and(|deadline| deadline.instant() <= self.start) {
+            return Err(Failure::Timeout(None));
+        }
+        let request = template.request(body, self.method.extensions.clone());
+        let sending = service.send(request, *answer_size).instrument(self.span.clone());
+        let Some(deadline) = deadline else {
+            return sending.await.map_err(Failure::Layer);
+        };
+        match deadline.timeout(sending).await {
+            Ok(Ok(response)) => Ok(response),
+            Ok(Err(error)) if deadline.is_over() => Err(Failure::Timeout(Some(error))),
+            Ok(Err(error)) => Err(Failure::Layer(error)),
+            Err(_) => Err(Failure::Timeout(None)),
+        }
+    }
+
+    fn end<T, E>(mut self, result: &Result<T, Error<E>>) {
+        self.outcome = match result {
+            Ok(_) => Outcome::Success,
+            Err(error) => error.code().map_or(Outcome::Failed(error.word()), Outcome::Code),
+        };
+    }
+}
+
+impl Drop for Call<'_> {
+    fn drop(&mut self) {
+        let instruments = &self.method.instruments;
+        if instruments.is_enabled() {
+            instruments.record(self.outcome, self.start.elapsed());
+        }
+        if !self.span.is_disabled() {
+            close_span(&self.span, self.outcome);
+        }
+    }
+}
+
+/// Opens the span of a client as OpenTelemetry's semantic conventions have it; costs nothing where nobody listens.
+fn open_span(method: &Inner) -> Span {
+    let peer = &method.client.shared.peer;
+    info_span!(
+        target: "misc_rpc",
+        "call",
+        otel.kind = "client",
+        otel.name = method.name,
+        otel.status_code = field::Empty,
+        rpc.system.name = "jsonrpc",
+        rpc.method = method.name,
+        rpc.response.status_code = field::Empty,
+        server.address = &*peer.address,
+        server.port = peer.port,
+        error.r#type = field::Empty,
+    )
+}
+
+fn close_span(span: &Span, outcome: Outcome) {
+    match outcome {
+        Outcome::Success => return,
+        Outcome::Code(code) => {
+            span.record("rpc.response.status_code", field::display(code));
+            span.record("error.type", field::display(code));
+        }
+        Outcome::Failed(word) => {
+            span.record("error.type", word);
+        }
+    }
+    span.record("otel.status_code", "ERROR");
+}
