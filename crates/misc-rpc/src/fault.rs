@@ -36,6 +36,9 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
     note = "derive `Serialize`, `Deserialize` and `Display` for it, and write `impl misc_rpc::Fault for {Self} {{}}`"
 )]
 pub trait Fault: Display + Serialize + DeserializeOwned + Send + 'static {
+    /// Its codes, each with what it stands for, for `rpc.discover` to tell (none).
+    const CODES: &'static [(i32, &'static str)] = &[];
+
     /// Returns the code of the error (1).
     ///
     /// Any but those from -32768 to -32000, which JSON-RPC has reserved: one of these is sent as 1.

@@ -1,0 +1,221 @@
+//! One request over HTTP: its calls, under its deadline.
+
+use std::{
+    fmt,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::{Request as HttpRequest, Response, StatusCode};
+use misc_core::{Deadline, TraceContext};
+use tokio::{
+    task::coop::unconstrained,
+    time::{Instant, Sleep, sleep_until},
+};
+
+use super::{
+    batch::Batch,
+    call::{Begun, Call, Request},
+    head,
+    meters::Outcome,
+    request::{Message, Parts},
+    shared::{Shared, Target},
+};
+use crate::{caller::Slot, code, payload::Payload};
+
+/// One request, once its head is read. Its drop drops all that it has begun.
+pub(crate) struct Exchange {
+    server: Arc<Shared>,
+    /// When it came; `None` if nobody needs to know.
+    began: Option<Instant>,
+    deadline: Option<Deadline>,
+    /// Whether the deadline is sooner than what a handler would find without us.
+    is_shortened: bool,
+    /// Where the caller stands, if nothing in front of us has found out.
+    trace: Option<TraceContext>,
+    caller: Slot,
+    work: Work,
+    written: Vec<u8>,
+    // Made when a handler first waits.
+    alarm: Option<Pin<Box<Sleep>>>,
+}
+
+enum Work {
+    /// What it says is not known yet.
+    Unread,
+    Single(Bytes, Call),
+    Batch(Box<Batch>),
+}
+
+impl Exchange {
+    /// Reads the head of a request.
+    pub(crate) fn new<B>(server: Arc<Shared>, request: &mut HttpRequest<B>) -> Self {
+        let headers = request.headers();
+        let (patience, trace) = match server.options.trusts && !headers.is_empty() {
+            true => (head::read_timeout(headers), head::read_trace(headers)),
+            false => (None, None),
+        };
+        let own = server.options.timeout.into_iter().chain(patience).min();
+        let began = (own.is_some() || server.is_measured()).then(Instant::now);
+        let outer = Deadline::current();
+        let own = began.zip(own).and_then(|(began, time)| began.checked_add(time)).map(Deadline::at);
+        let deadline = own.into_iter().chain(outer).min();
+        Self {
+            server,
+            began,
+            deadline,
+            is_shortened: deadline != outer,
+            trace: trace.filter(|_| TraceContext::current().is_none()),
+            caller: Slot::of(std::mem::take(request.extensions_mut())),
+            work: Work::Unread,
+            written: Vec::new(),
+            alarm: None,
+        }
+    }
+
+    /// Returns how many bytes the body may have.
+    pub(crate) fn most(&self) -> usize {
+        self.server.options.limits.body
+    }
+
+    /// Answers a request whose body cannot be read.
+    pub(crate) fn reject(&self, status: StatusCode, code: i32, why: Option<&str>) -> Response<Payload> {
+        self.server.record(Target::Unknown, Outcome::Failed(code), self.began);
+        head::reject(status, code, why)
+    }
+
+    /// Waits for the body no longer than the deadline allows.
+    pub(crate) fn poll_late(&mut self, cx: &mut Context<'_>) -> Poll<Response<Payload>> {
+        match self.is_late(cx) {
+            true => Poll::Ready(self.reject(StatusCode::OK, code::DEADLINE_EXCEEDED, None)),
+            false => Poll::Pending,
+        }
+    }
+
+    /// Makes the calls of a body; gives the answer if that takes no waiting.
+    pub(crate) fn begin(&mut self, body: Bytes, cx: &mut Context<'_>) -> Poll<Response<Payload>> {
+        let message = str::from_utf8(&body).ok().and_then(|text| {
+            let message = Message::read(text, self.server.options.limits.batch.get()).ok()?;
+            Some((text, message))
+        });
+        let (code, why) = match message {
+            Some((text, Message::Single(parts))) => return self.begin_single(text, parts, &body, cx),
+            Some((_, Message::Batch(requests))) => {
+                self.written.push(b'[');
+                self.work = Work::Batch(Box::new(Batch::new(body, requests)));
+                return self.poll(cx);
+            }
+            Some((_, Message::TooMany)) => {
+                let most = self.server.options.limits.batch;
+                (code::INVALID_REQUEST, Some(format!("too many calls: a batch has {most} at most")))
+            }
+            Some((_, Message::NoRequest)) => (code::INVALID_REQUEST, None),
+            None => (code::PARSE_ERROR, None),
+        };
+        Poll::Ready(self.reject(StatusCode::OK, code, why.as_deref()))
+    }
+
+    fn begin_single(
+        &mut self,
+        text: &str,
+        parts: Parts,
+        body: &Bytes,
+        cx: &mut Context<'_>,
+    ) -> Poll<Response<Payload>> {
+        let is_late = self.deadline.is_some_and(Deadline::is_over);
+        let request = Request { text, parts, at: 0, began: self.began, is_late };
+        self.written.reserve(128);
+        let mut begun = Begun::Answered;
+        self.within(|exchange| begun = Call::begin(&exchange.server, &request, &mut exchange.written));
+        match begun {
+            Begun::Running(call) => {
+                self.work = Work::Single(body.clone(), call);
+                self.poll(cx)
+            }
+            Begun::Answered => Poll::Ready(head::answer(std::mem::take(&mut self.written), false)),
+            Begun::Refused => Poll::Ready(head::answer(std::mem::take(&mut self.written), true)),
+        }
+    }
+
+    /// Goes on with the calls.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Response<Payload>> {
+        let mut polled = Poll::Pending;
+        self.within(|exchange| {
+            let Self { server, work, written, .. } = exchange;
+            polled = match work {
+                Work::Unread => Poll::Pending,
+                Work::Single(body, call) => call.poll(server, body, written, cx),
+                Work::Batch(batch) => batch.poll(server, written, cx),
+            };
+        });
+        if polled.is_pending() {
+            if !self.is_late(cx) {
+                return Poll::Pending;
+            }
+            self.within(|exchange| {
+                let Self { server, work, written, .. } = exchange;
+                match work {
+                    Work::Unread => {}
+                    Work::Single(body, call) => call.late(server, body, written),
+                    Work::Batch(batch) => batch.late(server, written),
+                }
+            });
+        }
+        let written = std::mem::take(&mut self.written);
+        let json = match std::mem::replace(&mut self.work, Work::Unread) {
+            Work::Unread | Work::Single(..) => written,
+            Work::Batch(mut batch) => batch.finish(written),
+        };
+        Poll::Ready(head::answer(json, false))
+    }
+
+    /// Does a part of the work: in its trace, under its deadline, and for its caller.
+    fn within(&mut self, work: impl FnOnce(&mut Self)) {
+        let mut caller = std::mem::take(&mut self.caller);
+        let deadline = self.deadline.filter(|_| self.is_shortened);
+        let trace = self.trace.clone();
+        caller.lend(|| {
+            let work = || work(self);
+            let traced = || match trace {
+                Some(trace) => trace.sync_scope(work),
+                None => work(),
+            };
+            match deadline {
+                Some(deadline) => deadline.sync_scope(traced),
+                None => traced(),
+            }
+        });
+        self.caller = caller;
+    }
+
+    /// Tells whether the deadline has passed; if not, the task is woken when it does.
+    fn is_late(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(deadline) = self.deadline else {
+            return false;
+        };
+        let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep_until(deadline.instant())));
+        // Polled even when the task has spent its budget: it is the task that shall not take too long.
+        Pin::new(&mut unconstrained(alarm.as_mut())).poll(cx).is_ready() || deadline.is_over()
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        if matches!(self.work, Work::Unread) {
+            return;
+        }
+        self.within(|exchange| match &mut exchange.work {
+            Work::Unread => {}
+            Work::Single(_, call) => call.end(&exchange.server, Outcome::Cancelled),
+            Work::Batch(batch) => batch.cancel(&exchange.server),
+        });
+    }
+}
+
+impl fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Exchange").field("began", &self.began).field("deadline", &self.deadline).finish_non_exhaustive()
+    }
+}
