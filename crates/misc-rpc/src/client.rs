@@ -13,6 +13,7 @@ mod procedure;
 mod propagate;
 mod request;
 pub(crate) mod transport;
+mod trust;
 mod url;
 
 use std::{
@@ -26,7 +27,7 @@ use http_body::Body;
 use misc_core::{BoxError, Meter};
 use tower_service::Service;
 
-pub(crate) use self::answer::BadAnswer;
+pub(crate) use self::{answer::BadAnswer, transport::chain};
 pub use self::{
     builder::{Builder, Refused},
     config::ClientConfig,

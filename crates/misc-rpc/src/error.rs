@@ -1,12 +1,12 @@
 //! Why a call has failed, as its caller sees it.
 
-use std::{error::Error as StdError, fmt, io, sync::Arc, time::Duration};
+use std::{error::Error as StdError, fmt, sync::Arc, time::Duration};
 
 use misc_core::BoxError;
 use serde_json::value::RawValue;
 
 use crate::{
-    client::{BadAnswer, TransportError},
+    client::{BadAnswer, TransportError, chain},
     code,
     fault::Never,
 };
@@ -193,7 +193,7 @@ impl<E> Error<E> {
         match self.failure() {
             Some(Failure::Timeout(_)) => true,
             Some(Failure::Remote(remote)) => remote.code == code::DEADLINE_EXCEEDED,
-            Some(Failure::Layer(error)) => chain(&**error).any(is_timeout),
+            Some(Failure::Layer(error)) => chain(&**error).any(TransportError::is_timeout_in),
             Some(Failure::Params(_) | Failure::Answer(_)) | None => false,
         }
     }
@@ -202,7 +202,9 @@ impl<E> Error<E> {
     #[must_use]
     pub fn is_connect(&self) -> bool {
         match self.failure() {
-            Some(Failure::Layer(error) | Failure::Timeout(Some(error))) => is_connect(&**error),
+            Some(Failure::Layer(error) | Failure::Timeout(Some(error))) => {
+                chain(&**error).any(TransportError::is_connect_in)
+            }
             _ => false,
         }
     }
@@ -308,21 +310,4 @@ impl<E: fmt::Debug + fmt::Display> StdError for Error<E> {
             Failure::Remote(remote) => remote.unlike.as_ref().map(|error| error as _),
         }
     }
-}
-
-/// Walks through an error and its sources.
-fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
-    std::iter::successors(Some(error), |error| {
-        let error: &'a (dyn StdError + 'static) = *error;
-        error.source()
-    })
-}
-
-fn is_connect(error: &(dyn StdError + 'static)) -> bool {
-    chain(error).any(TransportError::is_connect_in)
-}
-
-fn is_timeout(error: &(dyn StdError + 'static)) -> bool {
-    let of_system = error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::TimedOut);
-    of_system || error.is::<tokio::time::error::Elapsed>() || TransportError::is_late_in(error)
 }

@@ -21,6 +21,7 @@ use crate::{
         destination::Destination,
         erased::Erased,
         transport::{Transport, Wire},
+        trust::Trust,
     },
     payload::Payload,
 };
@@ -33,6 +34,7 @@ pub struct Builder<C = Client, L = Identity> {
     has_layers: bool,
     meter: Meter,
     service: Option<Box<dyn Erased>>,
+    trust: Trust,
     makes: PhantomData<fn() -> C>,
 }
 
@@ -45,6 +47,7 @@ impl<C> Builder<C> {
             has_layers: false,
             meter: Meter::default(),
             service: None,
+            trust: Trust::default(),
             makes: PhantomData,
         }
     }
@@ -53,8 +56,8 @@ impl<C> Builder<C> {
 impl<C, L> Builder<C, L> {
     /// Puts a layer around the calls, inside of those before it: the first one is the outermost.
     pub fn layer<M>(self, layer: M) -> Builder<C, Stack<M, L>> {
-        let Self { config, layer: outer, meter, service, makes, .. } = self;
-        Builder { config, layer: Stack::new(layer, outer), has_layers: true, meter, service, makes }
+        let Self { config, layer: outer, meter, service, trust, makes, .. } = self;
+        Builder { config, layer: Stack::new(layer, outer), has_layers: true, meter, service, trust, makes }
     }
 
     /// Sets how long a call may take, with all that layers do; `None` for as long as it takes (30 s).
@@ -90,6 +93,16 @@ impl<C, L> Builder<C, L> {
     /// Sets how many bytes an answer may have (10 MiB).
     pub fn answer_size(mut self, most: usize) -> Self {
         self.config.answer_size = most;
+        self
+    }
+
+    /// Trusts servers whose certificates these authorities have signed, in PEM, and not those that the system trusts.
+    ///
+    /// It may be called several times, and beside [`ClientConfig::ca`].
+    #[cfg(feature = "tls")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
+    pub fn ca_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.trust.add(pem.into());
         self
     }
 
@@ -133,7 +146,12 @@ impl<C, L> Builder<C, L> {
         let reasons = self.config.nonsense();
         let (wire, destination) = match self.service.take() {
             Some(service) => (Ok(Wire::Local(service)), Ok(Destination::local())),
-            None => (Pool::new(&self.config).map(|pool| Wire::Network(Box::new(pool))), Destination::of(&self.config)),
+            None => (
+                Pool::new(&self.config, &self.trust)
+                    .map_err(|reason| vec![reason])
+                    .map(|pool| Wire::Network(Box::new(pool))),
+                Destination::of(&self.config, &self.trust),
+            ),
         };
         match (wire, destination) {
             (Ok(wire), Ok(destination)) if reasons.is_empty() => Ok(self.assemble(wire, destination).into()),

@@ -9,6 +9,8 @@ use std::{
 };
 
 use http::{Request, Uri};
+#[cfg(feature = "tls")]
+use hyper_rustls::HttpsConnector;
 use hyper_util::{
     client::legacy::{
         Client, ResponseFuture,
@@ -19,7 +21,10 @@ use hyper_util::{
 use misc_core::BoxError;
 use tower_service::Service;
 
-use crate::{client::config::ClientConfig, payload::Payload};
+use crate::{
+    client::{config::ClientConfig, trust::Trust},
+    payload::Payload,
+};
 
 /// How often a connection is asked whether the server is still there, and how long that may take to answer: a call beyond
 /// its deadline would leave one of HTTP/2 open for the next.
@@ -30,17 +35,29 @@ const KEEPALIVE: Duration = Duration::from_secs(60);
 /// The connections of a client.
 pub(super) enum Pool {
     Plain(Client<Patient<HttpConnector>, Payload>),
+    #[cfg(feature = "tls")]
+    Secured(Client<Patient<HttpsConnector<HttpConnector>>, Payload>),
 }
 
 impl Pool {
-    /// Prepares connections, and makes none; the error says everything that is wrong.
-    pub(super) fn new(config: &ClientConfig) -> Result<Self, Vec<String>> {
+    /// Prepares connections, and makes none; the error says what is wrong.
+    #[cfg_attr(not(feature = "tls"), expect(clippy::unnecessary_wraps, reason = "TLS needs certificates"))]
+    pub(super) fn new(config: &ClientConfig, trust: &Trust) -> Result<Self, String> {
+        #[cfg(feature = "tls")]
+        if config.url.has_scheme("https") {
+            let mut tcp = tcp(config);
+            tcp.enforce_http(false);
+            return Ok(Self::Secured(pooled(config, trust.connector(config, tcp)?)));
+        }
+        let Trust { .. } = trust;
         Ok(Self::Plain(pooled(config, tcp(config))))
     }
 
     pub(super) fn request(&self, request: Request<Payload>) -> ResponseFuture {
         match self {
             Self::Plain(client) => client.request(request),
+            #[cfg(feature = "tls")]
+            Self::Secured(client) => client.request(request),
         }
     }
 }

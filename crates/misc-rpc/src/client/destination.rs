@@ -9,7 +9,7 @@ use http::{
 };
 use misc_core::Meter;
 
-use crate::client::{config::ClientConfig, request::Template, url::Url};
+use crate::client::{config::ClientConfig, request::Template, trust::Trust, url::Url};
 
 /// The name of what is called in this process.
 const LOCAL: &str = "in-process";
@@ -36,11 +36,11 @@ impl Destination {
     }
 
     /// Reads a URL; the error says everything that is wrong with it.
-    pub(super) fn of(config: &ClientConfig) -> Result<Self, Vec<String>> {
+    pub(super) fn of(config: &ClientConfig, trust: &Trust) -> Result<Self, Vec<String>> {
         let url = &config.url;
         let mut reasons = nonsense(url);
-        if config.ca.is_some() && !url.has_scheme("https") {
-            reasons.push(format!("`ca` is set, and `{url}` is not of `https`"));
+        if !(config.ca.is_none() && trust.is_empty() || url.has_scheme("https")) {
+            reasons.push(format!("authorities are set that sign certificates, and `{url}` is not of `https`"));
         }
         if !reasons.is_empty() {
             return Err(reasons);

@@ -4,6 +4,7 @@ use std::{
     error::Error as StdError,
     fmt,
     future::Future,
+    io,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -14,6 +15,7 @@ use hyper::body::Incoming;
 use hyper_util::client::legacy;
 use misc_core::BoxError;
 use pin_project_lite::pin_project;
+use tokio::time::error::Elapsed;
 use tower_service::Service;
 
 use crate::{
@@ -169,8 +171,13 @@ impl TransportError {
         error.is::<NotConnected>() || error.downcast_ref().is_some_and(Self::is_connect)
     }
 
-    pub(crate) fn is_late_in(error: &(dyn StdError + 'static)) -> bool {
-        error.downcast_ref::<Self>().is_some_and(|error| matches!(error.0, Kind::Late))
+    pub(crate) fn is_timeout_in(error: &(dyn StdError + 'static)) -> bool {
+        let of_connect = |error: &NotConnected| chain(&*error.0).any(is_of_system);
+        let is_late = |error: &Self| matches!(error.0, Kind::Late);
+        is_of_system(error)
+            || error.is::<Elapsed>()
+            || error.downcast_ref().is_some_and(of_connect)
+            || error.downcast_ref().is_some_and(is_late)
     }
 
     fn of_pool(error: legacy::Error) -> Self {
@@ -226,6 +233,18 @@ impl StdError for NotConnected {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         below(&self.0)?.source()
     }
+}
+
+/// Walks through an error and its sources.
+pub(crate) fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |error| {
+        let error: &'a (dyn StdError + 'static) = *error;
+        error.source()
+    })
+}
+
+fn is_of_system(error: &(dyn StdError + 'static)) -> bool {
+    error.downcast_ref().is_some_and(|error: &io::Error| error.kind() == io::ErrorKind::TimedOut)
 }
 
 /// Passes over an error of the pool, which says no more than the one below it.
