@@ -237,10 +237,7 @@ impl StdError for NotConnected {
 
 /// Walks through an error and its sources.
 pub(crate) fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
-    std::iter::successors(Some(error), |error| {
-        let error: &'a (dyn StdError + 'static) = *error;
-        error.source()
-    })
+    std::iter::successors(Some(error), |&error| error.source())
 }
 
 fn is_of_system(error: &(dyn StdError + 'static)) -> bool {
