@@ -114,6 +114,12 @@ impl Server {
         self
     }
 
+    /// Says where it is called, for `rpc.discover` to tell: such as `https://shop.example/rpc`.
+    pub fn url(mut self, url: impl Into<String>) -> Self {
+        self.shared_mut().options_mut().info.url = Some(url.into());
+        self
+    }
+
     /// Sets whether `rpc.discover` is answered (yes).
     pub fn discover(mut self, discover: bool) -> Self {
         self.shared_mut().options_mut().discovers = discover;

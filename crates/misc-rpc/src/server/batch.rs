@@ -7,6 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use misc_core::TraceContext;
 use tokio::time::Instant;
 
 use super::{
@@ -33,11 +34,17 @@ impl Batch {
     }
 
     /// Goes on with the calls, until all are answered.
-    pub(crate) fn poll(&mut self, server: &Shared, into: &mut Vec<u8>, cx: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll(
+        &mut self,
+        server: &Shared,
+        trace: Option<&TraceContext>,
+        into: &mut Vec<u8>,
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
         let most = server.options.limits.batch_concurrency.get();
         loop {
             while self.running.len() < most {
-                if !self.begin_next(server, into, false) {
+                if !self.begin_next(server, trace, into, false) {
                     break;
                 }
             }
@@ -62,14 +69,14 @@ impl Batch {
     }
 
     /// Answers whatever is not answered yet: it is too late.
-    pub(crate) fn late(&mut self, server: &Shared, into: &mut Vec<u8>) {
+    pub(crate) fn late(&mut self, server: &Shared, trace: Option<&TraceContext>, into: &mut Vec<u8>) {
         for (order, call) in &mut self.running {
             let start = into.len();
             call.late(server, &self.body, into);
             note(&mut self.answers, *order, start, into);
         }
         self.running.clear();
-        while self.begin_next(server, into, true) {}
+        while self.begin_next(server, trace, into, true) {}
     }
 
     /// Ends all calls without an answer.
@@ -101,14 +108,14 @@ impl Batch {
     }
 
     /// Begins the next call; `false` if there is none.
-    fn begin_next(&mut self, server: &Shared, into: &mut Vec<u8>, is_late: bool) -> bool {
+    fn begin_next(&mut self, server: &Shared, trace: Option<&TraceContext>, into: &mut Vec<u8>, is_late: bool) -> bool {
         let Some((order, place)) = self.waiting.next() else {
             return false;
         };
         let at = place.start;
         let text = self.body.get(place).and_then(|text| str::from_utf8(text).ok()).unwrap_or_default();
         let began = server.is_measured().then(Instant::now);
-        let request = Request { text, parts: Parts::read(text), at, began, is_late };
+        let request = Request { text, parts: Parts::read(text), at, trace, began, is_late };
         let start = into.len();
         match Call::begin(server, &request, into) {
             Begun::Running(call) => self.running.push((order, call)),

@@ -7,6 +7,7 @@ use std::{
     task::{Context, Poll},
 };
 
+use misc_core::TraceContext;
 use tokio::time::Instant;
 use tracing::{Span, error, field, info_span};
 
@@ -31,6 +32,8 @@ pub(crate) struct Request<'a> {
     pub(crate) parts: Parts,
     /// Where the text is in the body.
     pub(crate) at: usize,
+    /// Where its caller stands in a trace, if nothing in front has found out.
+    pub(crate) trace: Option<&'a TraceContext>,
     /// When it came; `None` if nobody measures.
     pub(crate) began: Option<Instant>,
     /// Whether its time is over.
@@ -74,7 +77,7 @@ impl Call {
             return Begun::Answered;
         };
         let target = server.find(&name);
-        let span = open_span(server.name(target));
+        let span = open_span(server.name(target), request.trace);
         let started = span.in_scope(|| start(server, target, request, &mut Answer::new(into, id)));
         let failure = match started {
             Ok(running) => {
@@ -222,9 +225,9 @@ fn forget(panic: Box<dyn Any + Send>) {
 }
 
 /// Opens the span of a call as OpenTelemetry's semantic conventions have it; costs nothing where nobody listens.
-fn open_span(method: &str) -> Span {
+fn open_span(method: &str, trace: Option<&TraceContext>) -> Span {
     let name = if method == OTHER { "jsonrpc" } else { method };
-    info_span!(
+    let span = info_span!(
         target: "misc_rpc",
         "call",
         otel.kind = "server",
@@ -236,7 +239,13 @@ fn open_span(method: &str) -> Span {
         rpc.response.status_code = field::Empty,
         error.r#type = field::Empty,
         trace_id = field::Empty,
-    )
+    );
+    if let Some(trace) = trace.filter(|_| !span.is_disabled())
+        && !trace.adopt(&span)
+    {
+        span.record("trace_id", field::display(format_args!("{:032x}", trace.trace_id())));
+    }
+    span
 }
 
 fn close_span(span: &Span, outcome: Outcome) {

@@ -125,10 +125,12 @@ impl Exchange {
         cx: &mut Context<'_>,
     ) -> Poll<Response<Payload>> {
         let is_late = self.deadline.is_some_and(Deadline::is_over);
-        let request = Request { text, parts, at: 0, began: self.began, is_late };
         self.written.reserve(128);
         let mut begun = Begun::Answered;
-        self.within(|exchange| begun = Call::begin(&exchange.server, &request, &mut exchange.written));
+        self.within(|Self { server, trace, began, written, .. }| {
+            let request = Request { text, parts, at: 0, trace: trace.as_ref(), began: *began, is_late };
+            begun = Call::begin(server, &request, written);
+        });
         match begun {
             Begun::Running(call) => {
                 self.work = Work::Single(body.clone(), call);
@@ -142,25 +144,21 @@ impl Exchange {
     /// Goes on with the calls.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Response<Payload>> {
         let mut polled = Poll::Pending;
-        self.within(|exchange| {
-            let Self { server, work, written, .. } = exchange;
+        self.within(|Self { server, trace, work, written, .. }| {
             polled = match work {
                 Work::Unread => Poll::Pending,
                 Work::Single(body, call) => call.poll(server, body, written, cx),
-                Work::Batch(batch) => batch.poll(server, written, cx),
+                Work::Batch(batch) => batch.poll(server, trace.as_ref(), written, cx),
             };
         });
         if polled.is_pending() {
             if !self.is_late(cx) {
                 return Poll::Pending;
             }
-            self.within(|exchange| {
-                let Self { server, work, written, .. } = exchange;
-                match work {
-                    Work::Unread => {}
-                    Work::Single(body, call) => call.late(server, body, written),
-                    Work::Batch(batch) => batch.late(server, written),
-                }
+            self.within(|Self { server, trace, work, written, .. }| match work {
+                Work::Unread => {}
+                Work::Single(body, call) => call.late(server, body, written),
+                Work::Batch(batch) => batch.late(server, trace.as_ref(), written),
             });
         }
         let written = std::mem::take(&mut self.written);
@@ -206,10 +204,10 @@ impl Drop for Exchange {
         if matches!(self.work, Work::Unread) {
             return;
         }
-        self.within(|exchange| match &mut exchange.work {
+        self.within(|Self { server, work, .. }| match work {
             Work::Unread => {}
-            Work::Single(_, call) => call.end(&exchange.server, Outcome::Cancelled),
-            Work::Batch(batch) => batch.cancel(&exchange.server),
+            Work::Single(_, call) => call.end(server, Outcome::Cancelled),
+            Work::Batch(batch) => batch.cancel(server),
         });
     }
 }

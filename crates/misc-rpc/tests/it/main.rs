@@ -1,3 +1,4 @@
 //! What the crate does, through its public API.
 
-mod client;
+mod served;
+mod spec;
