@@ -482,10 +482,11 @@ fn too_many<E: serde::de::Error>(most: usize) -> E {
 
 fn unknown<E: serde::de::Error>(name: &str, declared: &[Param]) -> E {
     let known: Vec<_> = declared.iter().map(|param| format!("`{}`", param.name)).collect();
-    if known.is_empty() {
-        return E::custom(format_args!("unknown field `{name}`, there are no fields"));
+    match known.as_slice() {
+        [] => E::custom(format_args!("unknown field `{name}`, there are no fields")),
+        [one] => E::custom(format_args!("unknown field `{name}`, expected {one}")),
+        many => E::custom(format_args!("unknown field `{name}`, expected one of {}", many.join(", "))),
     }
-    E::custom(format_args!("unknown field `{name}`, expected {}", known.join(", ")))
 }
 
 /// Says what is wrong without the line and the column, which are of no use where a name is known.

@@ -60,23 +60,20 @@ impl Parts {
     }
 }
 
-/// The members of a request, as they are written.
+/// The members of a request, as they are written; one that is there twice is empty, since nobody knows what is meant.
 #[derive(Debug, Default)]
 struct Envelope<'a> {
     jsonrpc: Option<&'a str>,
     method: Option<&'a str>,
     params: Option<&'a str>,
     id: Option<&'a str>,
-    /// A member is there twice, so that nobody knows what is meant.
-    is_ambiguous: bool,
 }
 
 impl Envelope<'_> {
     fn is_valid(&self) -> bool {
         let is_2_0 = |version: &str| string(version).is_some_and(|version| version == "2.0");
         let is_structured = |params: &str| matches!(first(params), Some(b'{' | b'[')) || params == "null";
-        !self.is_ambiguous
-            && self.jsonrpc.is_some_and(is_2_0)
+        self.jsonrpc.is_some_and(is_2_0)
             && self.method.is_some_and(|method| method.starts_with('"'))
             && self.params.is_none_or(is_structured)
             && self.id.is_none_or(is_id)
@@ -109,7 +106,7 @@ impl<'de> Visitor<'de> for EnvelopeVisitor {
                 Member::Id => &mut envelope.id,
                 Member::Other => continue,
             };
-            envelope.is_ambiguous |= slot.replace(value).is_some();
+            *slot = Some(if slot.is_none() { value } else { "" });
         }
         Ok(envelope)
     }
