@@ -96,8 +96,16 @@ pub(crate) fn read_trace(headers: &HeaderMap) -> Option<TraceContext> {
         return None;
     }
     let context = TraceContext::parse(parent.to_str().ok()?)?;
-    let states: Vec<_> = headers.get_all(&TRACESTATE).iter().filter_map(|state| state.to_str().ok()).collect();
+    let mut states = headers.get_all(&TRACESTATE).iter().filter_map(|state| state.to_str().ok());
+    let Some(first) = states.next() else {
+        return Some(context);
+    };
     // Several are one list, as of any header (RFC 9110, 5.3).
-    let state = states.join(",");
+    let joined = states.fold(None, |joined: Option<String>, state| {
+        let mut joined = joined.unwrap_or_else(|| first.to_owned());
+        joined.extend([",", state]);
+        Some(joined)
+    });
+    let state = joined.as_deref().unwrap_or(first);
     Some(if state.len() > LONGEST_STATE { context } else { context.state(state) })
 }
