@@ -26,7 +26,23 @@ use crate::{
     payload::Payload,
 };
 
-/// Builds a [`Client`], or what is made of one.
+/// Builds a [`Client`], or something that is made of one, such as the client of a trait.
+///
+/// Nothing connects, and no runtime is needed, until the first call.
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+/// use misc_core::Meter;
+/// use misc_rpc::Client;
+///
+/// # fn main() -> Result<(), misc_rpc::Refused> {
+/// let meter = Meter::default(); // or that of a metrics registry
+/// let client = Client::builder("http://users:5000/rpc").timeout(Duration::from_secs(2)).http2().meter(&meter).build()?;
+/// # drop(client);
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "it does nothing until it is built"]
 pub struct Builder<C = Client, L = Identity> {
     config: ClientConfig,
@@ -55,6 +71,8 @@ impl<C> Builder<C> {
 
 impl<C, L> Builder<C, L> {
     /// Puts a layer around the calls, inside of those before it: the first one is the outermost.
+    ///
+    /// The service that it makes is cloned for each call, and has to be [`Sync`].
     pub fn layer<M>(self, layer: M) -> Builder<C, Stack<M, L>> {
         let Self { config, layer: outer, meter, service, trust, makes, .. } = self;
         Builder { config, layer: Stack::new(layer, outer), has_layers: true, meter, service, trust, makes }
@@ -72,7 +90,7 @@ impl<C, L> Builder<C, L> {
         self
     }
 
-    /// Speaks HTTP/2 from the first byte on, over one connection.
+    /// Speaks HTTP/2 from the first byte on, to a server that is known to understand it; all calls share one connection.
     pub fn http2(mut self) -> Self {
         self.config.http2 = true;
         self
@@ -106,13 +124,31 @@ impl<C, L> Builder<C, L> {
         self
     }
 
-    /// Measures the calls.
+    /// Measures the calls, as [`Client`] says (nothing is measured).
     pub fn meter(mut self, meter: &Meter) -> Self {
         self.meter = meter.clone();
         self
     }
 
-    /// Calls a service in this process, in the place of the server at the URL.
+    /// Calls a service in this process, in the place of the server at the URL, through the same layers: for tests.
+    ///
+    /// # Examples
+    /// ```
+    /// use misc_rpc::{Builder, Client, Methods, Never, Server};
+    ///
+    /// fn settings() -> Builder {
+    ///     Client::builder("http://users:5000/rpc").answer_size(1 << 20)
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Server::new(Methods::new().method("version", async |()| Ok::<_, Never>("1.0.0")))?;
+    /// let client = settings().over(server).build()?;
+    /// let version: String = client.method("version").call::<_, Never>(&()).await?;
+    /// assert_eq!((&*version, client.target()), ("1.0.0", "in-process"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn over<S, B>(mut self, service: S) -> Self
     where
         S: Service<Request<Payload>, Response = Response<B>, Error: Into<BoxError>, Future: Send>
@@ -130,7 +166,8 @@ impl<C, L> Builder<C, L> {
     /// Builds the client. It connects when it is first called.
     ///
     /// # Errors
-    /// [`Refused`] says everything that is wrong.
+    /// [`Refused`] says everything that is wrong: a URL without a scheme or a host, one of another scheme than `http` and
+    /// `https`, or of `https` without the feature `tls`; times and sizes of zero; certificates that cannot be read.
     pub fn build<B>(mut self) -> Result<C, Refused>
     where
         C: From<Client>,

@@ -24,7 +24,7 @@ use crate::{
     payload::Payload,
 };
 
-/// The name of the method that a request calls: an extension of the request, for layers.
+/// Names the method that a request calls: an extension of the request, for layers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MethodName(&'static str);
 
@@ -36,7 +36,32 @@ impl MethodName {
     }
 }
 
-/// Calls one method of a server. Cheap to clone; make it once and keep it, since it has the handles of its metrics.
+/// Calls one method of a server; [`Client::method`] makes it. Cheap to clone.
+///
+/// # Examples
+/// ```
+/// use misc_rpc::{Client, Error, Methods, Never, Server};
+/// use serde::Serialize;
+///
+/// #[derive(Serialize)]
+/// struct Sum {
+///     left: i64,
+///     right: i64,
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use misc_rpc::{Param, Procedure};
+/// # const ADD: Procedure = Procedure::new("add").params(&[Param::new("left"), Param::new("right")]);
+/// # let methods = Methods::new().method(ADD, async |(left, right): (i64, i64)| Ok::<_, Never>(left + right));
+/// # let client = Client::over(Server::new(methods)?);
+/// let add = client.method("add");
+/// let by_position: i64 = add.call::<_, Never>(&(2, 3)).await?;
+/// let by_name: Result<i64, Error> = add.call(&Sum { left: 2, right: 3 }).await;
+/// assert_eq!(by_position, by_name?);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct ClientMethod(Arc<Inner>);
 
@@ -65,8 +90,15 @@ impl ClientMethod {
 
     /// Calls the method and waits for what it returns.
     ///
+    /// `T` is what it returns, and `E` the error that it declares, or [`Never`](crate::Never). Parameters are a struct, or
+    /// a map, which goes by name; a tuple, or a list, which goes by position; or `()` for none.
+    ///
     /// # Errors
-    /// [`Error`].
+    /// [`Error`] has the declared one, or says what else has failed. Parameters of another form, such as a number alone,
+    /// are refused before anything is sent.
+    ///
+    /// # Cancel safety
+    /// Dropped, the call is gone, and the server knows. It has not begun before the future is polled.
     pub fn call<T, E>(&self, params: &(impl Serialize + ?Sized)) -> impl Future<Output = Result<T, Error<E>>> + Send
     where
         T: DeserializeOwned,
@@ -87,10 +119,15 @@ impl ClientMethod {
         }
     }
 
-    /// Calls the method and waits until the server has taken the call, not for what becomes of it.
+    /// Calls the method and waits until the server has taken the call, and not for what becomes of it.
+    ///
+    /// Many servers, such as the one of this crate, do the work first, so that it takes as long as a call.
     ///
     /// # Errors
-    /// [`Error`].
+    /// [`Error`] says why it was not taken.
+    ///
+    /// # Cancel safety
+    /// As that of [`call`](Self::call).
     pub fn notify(&self, params: &(impl Serialize + ?Sized)) -> impl Future<Output = Result<(), Error>> + Send {
         let body = self.0.opening.body(None, params);
         async move {

@@ -125,7 +125,7 @@ async fn a_long_or_binary_answer_is_quoted_in_part() {
 async fn a_redirection_is_told_and_not_followed() {
     let router = axum::Router::new().fallback(async || axum::response::Redirect::permanent("http://elsewhere/rpc"));
     let backend = Backend::start(router).await;
-    let client: Client = Client::builder(backend.url()).build().expect("valid");
+    let client = Client::builder(backend.url()).build().expect("valid");
     let error = client.method("get").call::<u64, Never>(&()).await.expect_err("moved");
     let text = whole(&error);
     assert!(text.contains("status 308 Permanent Redirect to `http://elsewhere/rpc` without a body"), "{text}");
@@ -249,7 +249,7 @@ async fn an_answer_is_no_larger_than_allowed() {
         axum::body::Body::from_stream(futures_util::stream::iter(pieces))
     });
     let streaming = Backend::start(streamed).await;
-    let over = Client::builder("").over(Recorder::answering(200, body)).answer_size(body.len() - 1).build::<_>();
+    let over = Client::builder("").over(Recorder::answering(200, body)).answer_size(body.len() - 1).build();
     let clients: [Client; 3] = [
         Client::builder(backend.url()).answer_size(body.len() - 1).build().expect("valid"),
         Client::builder(streaming.url()).answer_size(body.len() - 1).build().expect("valid"),
@@ -263,7 +263,7 @@ async fn an_answer_is_no_larger_than_allowed() {
             whole(&error)
         );
     }
-    let client: Client = Client::builder(backend.url()).answer_size(body.len()).build().expect("valid");
+    let client = Client::builder(backend.url()).answer_size(body.len()).build().expect("valid");
     assert_eq!(client.method("get").call::<String, Never>(&()).await.expect("an answer"), "0123456789");
 }
 
@@ -277,7 +277,7 @@ async fn an_answer_in_pieces_is_put_together() {
         axum::body::Body::from_stream(futures_util::stream::iter(pieces))
     });
     let backend = Backend::start(router).await;
-    let client: Client = Client::builder(backend.url()).build().expect("valid");
+    let client = Client::builder(backend.url()).build().expect("valid");
     assert_eq!(client.method("get").call::<String, Never>(&()).await.expect("an answer"), text);
 }
 
@@ -381,7 +381,7 @@ async fn an_answer_says_what_it_means_for_the_server() {
     ] {
         let verdicts = Verdicts::default();
         let fixed = Fixed { status, retry_after, body };
-        let client: Client = Client::builder("").layer(verdicts.clone()).over(fixed).build().expect("valid");
+        let client = Client::builder("").layer(verdicts.clone()).over(fixed).build().expect("valid");
         let answer: Result<Option<serde_json::Value>, Error> = client.method("get").call(&()).await;
         assert_eq!(verdicts.0.lock().expect("unspoiled")[..], [expected], "{status} {body}");
         assert_eq!(answer.err().and_then(|error| error.retry_after()), asks_again, "{status} {body}");
@@ -392,7 +392,7 @@ async fn an_answer_says_what_it_means_for_the_server() {
 async fn an_answer_that_is_too_large_says_nothing_of_the_server() {
     let verdicts = Verdicts::default();
     let fixed = Fixed { status: 200, retry_after: None, body: "0123456789" };
-    let client: Client = Client::builder("").layer(verdicts.clone()).over(fixed).answer_size(9).build().expect("valid");
+    let client = Client::builder("").layer(verdicts.clone()).over(fixed).answer_size(9).build().expect("valid");
     client.method("get").call::<u64, Never>(&()).await.expect_err("too large");
     assert_eq!(verdicts.0.lock().expect("unspoiled")[..], [Some(Verdict::Ignored)]);
 }

@@ -60,7 +60,7 @@ async fn parameters_go_by_position_by_name_or_not_at_all() {
 async fn a_request_is_a_post_of_json() {
     let recorder = Recorder::new();
     let backend = Backend::start(recorder.clone()).await;
-    let client: Client = Client::builder(backend.url()).build().expect("valid");
+    let client = Client::builder(backend.url()).build().expect("valid");
     one(&client.method("get"), &()).await;
     let [came] = &recorder.seen()[..] else { panic!("one request") };
     assert_eq!((came.method.as_str(), came.uri.to_string()), ("POST", "/rpc".to_owned()));
@@ -175,7 +175,7 @@ async fn a_notification_has_no_id_and_waits_for_no_answer() {
         assert_eq!(answer.bodies(), [r#"{"jsonrpc":"2.0","method":"seen","params":{"id":1}}"#]);
     }
     let backend = Backend::start(users()).await;
-    let client: Client = Client::builder(backend.url()).build().expect("valid");
+    let client = Client::builder(backend.url()).build().expect("valid");
     client.method("sink").notify(&()).await.expect("taken");
 }
 

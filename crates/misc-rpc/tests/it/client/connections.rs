@@ -51,7 +51,7 @@ async fn clones_and_methods_share_their_connections() {
 #[tokio::test]
 async fn with_no_idle_connections_each_call_makes_its_own() {
     let backend = Backend::start(Recorder::new()).await;
-    let client: Client = Client::builder(backend.url()).idle_connections(0).build().expect("valid");
+    let client = Client::builder(backend.url()).idle_connections(0).build().expect("valid");
     for _ in 0..3 {
         one(&client).await.expect("an answer");
     }
@@ -62,7 +62,7 @@ async fn with_no_idle_connections_each_call_makes_its_own() {
 async fn calls_over_http2_share_one_connection() {
     let recorder = Recorder::new();
     let backend = Backend::start(recorder.clone()).await;
-    let client: Client = Client::builder(backend.url()).http2().build().expect("valid");
+    let client = Client::builder(backend.url()).http2().build().expect("valid");
     let answers = futures_util::future::join_all((0..50).map(|_| one(&client))).await;
     assert!(answers.iter().all(Result::is_ok), "{answers:?}");
     assert_eq!(backend.connections(), 1);
@@ -160,8 +160,7 @@ async fn a_connection_is_made_in_time_or_not_at_all() {
         waiting.join_next().await.expect("one of them").expect("no panic").expect("it is queued");
     }
     let timeout = Duration::from_millis(50);
-    let client: Client =
-        Client::builder(format!("http://{address}/rpc")).connect_timeout(timeout).build().expect("valid");
+    let client = Client::builder(format!("http://{address}/rpc")).connect_timeout(timeout).build().expect("valid");
     let error = one(&client).await.expect_err("nobody answers");
     assert!(error.is_connect() && error.is_timeout(), "{error:?}");
     assert!(whole(&error).contains(": no connection could be made: "), "{}", whole(&error));

@@ -2,7 +2,10 @@
 
 use std::{
     convert::Infallible,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -42,7 +45,7 @@ async fn a_call_may_take_30_seconds_unless_said_otherwise() {
 async fn a_call_that_nobody_answers_ends_at_its_deadline() {
     let silent =
         service_fn(async |_: Request<Payload>| std::future::pending::<Result<Response<Payload>, Infallible>>().await);
-    let client: Client = Client::builder("").timeout(2 * SECOND).over(silent).build().expect("valid");
+    let client = Client::builder("").timeout(2 * SECOND).over(silent).build().expect("valid");
     let start = Instant::now();
     let error = wait(&client).await.expect_err("late");
     assert_eq!(start.elapsed(), 2 * SECOND);
@@ -53,14 +56,14 @@ async fn a_call_that_nobody_answers_ends_at_its_deadline() {
 
 #[tokio::test(start_paused = true)]
 async fn without_a_timeout_a_call_takes_as_long_as_it_takes() {
-    let client: Client = Client::builder("").timeout(None).over(slow(3_600 * SECOND)).build().expect("valid");
+    let client = Client::builder("").timeout(None).over(slow(3_600 * SECOND)).build().expect("valid");
     assert_eq!(wait(&client).await.expect("at last"), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_deadline_of_the_work_holds_if_it_is_sooner() {
     let start = Instant::now();
-    let client: Client = Client::builder("").timeout(5 * SECOND).over(slow(60 * SECOND)).build().expect("valid");
+    let client = Client::builder("").timeout(5 * SECOND).over(slow(60 * SECOND)).build().expect("valid");
     let error = Deadline::within(SECOND).scope(wait(&client)).await.expect_err("late");
     assert!(error.is_timeout());
     assert_eq!(start.elapsed(), SECOND);
@@ -71,11 +74,22 @@ async fn the_deadline_of_the_work_holds_if_it_is_sooner() {
 
 #[tokio::test(start_paused = true)]
 async fn work_whose_deadline_has_passed_calls_nobody() {
-    let recorder = Recorder::new();
-    let client = Client::over(recorder.clone());
+    // Not even a layer, so that no breaker counts it.
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let layer = tower::layer::layer_fn(move |inner: misc_rpc::Transport| {
+        let count = Arc::clone(&count);
+        service_fn(move |request: Request<Payload>| {
+            count.fetch_add(1, Ordering::Relaxed);
+            inner.clone().call(request)
+        })
+    });
+    let client = Client::builder("").layer(layer).over(Recorder::new()).build().expect("valid");
     let error = Deadline::at(Instant::now()).scope(wait(&client)).await.expect_err("late");
     assert!(error.is_timeout());
-    assert_eq!(recorder.bodies(), [""; 0]);
+    assert_eq!(asked.load(Ordering::Relaxed), 0);
+    wait(&client).await.expect("an answer");
+    assert_eq!(asked.load(Ordering::Relaxed), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -179,7 +193,7 @@ async fn an_attempt_after_the_deadline_is_not_sent() {
             }
         })
     });
-    let client: Client = Client::builder("").timeout(SECOND).layer(late).over(recorder.clone()).build().expect("valid");
+    let client = Client::builder("").timeout(SECOND).layer(late).over(recorder.clone()).build().expect("valid");
     let error = wait(&client).await.expect_err("late");
     assert!(error.is_timeout());
     assert_eq!(
@@ -198,7 +212,7 @@ async fn what_went_wrong_last_is_told_when_the_deadline_has_passed() {
         tokio::time::advance(SECOND).await;
         Err::<Response<Payload>, _>(Rain)
     });
-    let client: Client = Client::builder("").timeout(SECOND).over(raining).build().expect("valid");
+    let client = Client::builder("").timeout(SECOND).over(raining).build().expect("valid");
     let error = wait(&client).await.expect_err("late");
     assert!(error.is_timeout());
     assert_eq!(whole(&error), "`wait` of in-process was not answered in time: the service failed: it rains");

@@ -35,7 +35,7 @@ async fn a_layer_of_tower_http_adds_a_header() {
     let backend = Backend::start(recorder.clone()).await;
     let token = HeaderValue::from_static("Bearer t0k3n");
     let layer = SetRequestHeaderLayer::overriding(AUTHORIZATION, token);
-    let client: Client = Client::builder(backend.url()).layer(layer).build().expect("valid");
+    let client = Client::builder(backend.url()).layer(layer).build().expect("valid");
     get(&client).await.expect("an answer");
     assert_eq!(recorder.seen()[0].headers["authorization"], "Bearer t0k3n");
 }
@@ -45,7 +45,7 @@ async fn the_error_of_a_layer_is_the_source_as_it_came() {
     let silent =
         service_fn(async |_: Request<Payload>| std::future::pending::<Result<Response<Payload>, Infallible>>().await);
     let layer = TimeoutLayer::new(Duration::from_secs(1));
-    let client: Client = Client::builder("").layer(layer).over(silent).build().expect("valid");
+    let client = Client::builder("").layer(layer).over(silent).build().expect("valid");
     let error = get(&client).await.expect_err("late");
     let source = error.source().expect("the layer");
     assert!(source.is::<tower::timeout::error::Elapsed>());
@@ -55,7 +55,7 @@ async fn the_error_of_a_layer_is_the_source_as_it_came() {
 #[tokio::test]
 async fn the_error_of_the_transport_passes_through_layers() {
     let layer = TimeoutLayer::new(Duration::from_secs(9));
-    let client: Client = Client::builder("http://127.0.0.1:1/rpc").layer(layer).build().expect("valid");
+    let client = Client::builder("http://127.0.0.1:1/rpc").layer(layer).build().expect("valid");
     let error = get(&client).await.expect_err("nobody is there");
     assert!(error.is_connect());
     assert!(
@@ -105,7 +105,7 @@ where
 
 #[tokio::test]
 async fn a_connection_that_was_not_made_is_known_through_the_error_of_a_layer() {
-    let client: Client = Client::builder("http://127.0.0.1:1/rpc").layer(layer_fn(Mapped)).build().expect("valid");
+    let client = Client::builder("http://127.0.0.1:1/rpc").layer(layer_fn(Mapped)).build().expect("valid");
     let error = get(&client).await.expect_err("nobody is there");
     assert!(error.is_connect());
     assert!(error.source().is_some_and(|source| source.is::<Through<TransportError>>()));
@@ -132,7 +132,7 @@ type AnyService = tower::util::BoxCloneSyncService<Request<Payload>, Response<Pa
 #[tokio::test]
 async fn the_first_layer_is_the_outermost() {
     let notes = Arc::new(Mutex::new(Vec::new()));
-    let client: Client = Client::builder("")
+    let client = Client::builder("")
         .layer(noted("first", &notes))
         .layer(noted("second", &notes))
         .layer(layer_fn(AnyService::new))
@@ -199,7 +199,7 @@ async fn what_is_declared_idempotent_is_known_to_layers() {
     let busy = r#"{"jsonrpc":"2.0","id":$id,"error":{"code":-32000,"message":"busy"}}"#;
     for (procedure, expected) in [(GET, 3), (Procedure::new("add"), 1)] {
         let (recorder, retries) = (Recorder::answering(200, busy), Retries::default());
-        let client: Client = Client::builder("").layer(retries.clone()).over(recorder.clone()).build().expect("valid");
+        let client = Client::builder("").layer(retries.clone()).over(recorder.clone()).build().expect("valid");
         let error = client.method(procedure).call::<u64, misc_rpc::Never>(&(7,)).await.expect_err("busy");
         assert!(error.is_busy());
         assert_eq!(retries.0.load(Ordering::Relaxed), expected, "{}", procedure.name);
@@ -213,7 +213,7 @@ async fn what_is_declared_idempotent_is_known_to_layers() {
 async fn a_declared_error_is_no_reason_to_call_again() {
     let body = r#"{"jsonrpc":"2.0","id":$id,"error":{"code":404,"message":"no such user"}}"#;
     let retries = Retries::default();
-    let client: Client =
+    let client =
         Client::builder("").layer(retries.clone()).over(Recorder::answering(200, body)).build().expect("valid");
     assert_eq!(get(&client).await.expect_err("an error").code(), Some(404));
     assert_eq!(retries.0.load(Ordering::Relaxed), 1);
@@ -232,7 +232,7 @@ async fn layers_see_the_method_and_the_whole_url() {
             inner.clone().call(request)
         })
     });
-    let client: Client = Client::builder(backend.url()).layer(layer).build().expect("valid");
+    let client = Client::builder(backend.url()).layer(layer).build().expect("valid");
     get(&client).await.expect("an answer");
     client.method("seen").notify(&()).await.expect("taken");
     let expected = [(Some("get"), backend.url()), (Some("seen"), backend.url())];
@@ -272,7 +272,7 @@ async fn the_service_that_is_ready_is_the_one_that_is_called() {
     fn strict<S>(inner: S) -> Strict<S> {
         Strict { inner, is_ready: false }
     }
-    let client: Client = Client::builder("")
+    let client = Client::builder("")
         .layer(layer_fn(strict::<misc_rpc::Transport>))
         .over(strict(Recorder::new()))
         .build()
@@ -310,7 +310,7 @@ async fn a_layer_may_change_the_body_of_an_answer() {
     let layer = tower::util::MapResponseLayer::new(|response: Response<Payload>| {
         response.map(|body| http_body_util::BodyExt::boxed(http_body_util::Full::new(body.into_bytes())))
     });
-    let client: Client = Client::builder("").layer(layer).over(Recorder::new()).build().expect("valid");
+    let client = Client::builder("").layer(layer).over(Recorder::new()).build().expect("valid");
     assert_eq!(get(&client).await.expect("an answer"), 1);
 }
 

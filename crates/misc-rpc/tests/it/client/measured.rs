@@ -60,7 +60,7 @@ async fn how_long_a_call_takes_is_measured_also_when_it_is_late_or_dropped() {
         sleep(Duration::from_secs(2)).await;
         Ok::<_, Infallible>(Response::new(Payload::from(r#"{"jsonrpc":"2.0","id":1,"result":1}"#)))
     });
-    let client: Client = Client::builder("").meter(&metrics.meter()).over(slow).build().expect("valid");
+    let client = Client::builder("").meter(&metrics.meter()).over(slow).build().expect("valid");
     assert_eq!(get(&client).await.expect("an answer"), 1);
     Deadline::within(Duration::from_secs(1)).scope(get(&client)).await.expect_err("late");
     tokio::time::timeout(Duration::from_millis(500), get(&client)).await.expect_err("dropped");
@@ -81,7 +81,7 @@ async fn what_is_measured_names_the_server() {
     let labels = [("server_address", "127.0.0.1"), ("server_port", port.as_str())];
     assert_eq!(metrics.values(NAME, &labels).len(), 2);
     assert_eq!(metrics.values(NAME, &[("rpc_method", "seen")]).len(), 1);
-    let client: Client = Client::builder("").meter(&metrics.meter()).over(Recorder::new()).build().expect("valid");
+    let client = Client::builder("").meter(&metrics.meter()).over(Recorder::new()).build().expect("valid");
     get(&client).await.expect("an answer");
     assert_eq!(metrics.values(NAME, &[("server_address", "in-process"), ("server_port", "")]).len(), 1);
 }
@@ -97,7 +97,7 @@ async fn a_server_that_answers_with_any_code_does_not_make_any_number_of_series(
             async { Ok::<_, Infallible>(Response::new(Payload::from(body))) }
         }
     });
-    let client: Client = Client::builder("").meter(&metrics.meter()).over(wild).build().expect("valid");
+    let client = Client::builder("").meter(&metrics.meter()).over(wild).build().expect("valid");
     let method = client.method("get");
     for _ in 0..100 {
         method.call::<u64, misc_rpc::Never>(&()).await.expect_err("an error");
@@ -121,7 +121,7 @@ async fn a_call_has_a_span_that_layers_and_the_service_are_in() {
         tracing::info!("in the service");
         Ok::<_, Infallible>(Response::new(Payload::from(r#"{"jsonrpc":"2.0","id":1,"result":1}"#)))
     });
-    let client: Client = Client::builder("").layer(layer).over(service).build().expect("valid");
+    let client = Client::builder("").layer(layer).over(service).build().expect("valid");
     get(&client).await.expect("an answer");
     for text in ["in a layer", "in the service"] {
         let lines = logs.lines();

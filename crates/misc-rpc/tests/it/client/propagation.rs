@@ -45,7 +45,7 @@ async fn trace_and_deadline_pass_through_two_hops() {
     let seen = Seen::default();
     let last = Backend::start(hop(&seen, None)).await;
     let first = Backend::start(hop(&seen, Some(Client::builder(last.url()).build().expect("valid")))).await;
-    let client: Client = Client::builder(first.url()).build().expect("valid");
+    let client = Client::builder(first.url()).build().expect("valid");
     let work = Deadline::within(Duration::from_secs(10)).scope(context().scope(get(&client)));
     assert_eq!(work.await.expect("an answer"), 1);
 
@@ -82,7 +82,7 @@ async fn trace_and_deadline_pass_through_two_hops_in_process() {
 #[tokio::test]
 async fn a_trace_is_written_as_it_is() {
     let recorder = Recorder::new();
-    let client: Client = Client::builder("").timeout(None).over(recorder.clone()).build().expect("valid");
+    let client = Client::builder("").timeout(None).over(recorder.clone()).build().expect("valid");
     context().scope(get(&client)).await.expect("an answer");
     let plain = TraceContext::parse(TRACEPARENT).expect("valid");
     plain.scope(get(&client)).await.expect("an answer");

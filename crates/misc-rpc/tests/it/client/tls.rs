@@ -1,6 +1,6 @@
 //! Calls over TLS.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use misc_rpc::{Client, ClientConfig, Error};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
@@ -72,7 +72,7 @@ async fn a_server_is_called_over_tls_by_the_best_version_that_it_has() {
     ] {
         let recorder = Recorder::new();
         let server = start(recorder.clone(), protocols).await;
-        let client: Client = Client::builder(server.url()).ca_pem(&*server.authority).build().expect("valid");
+        let client = Client::builder(server.url()).ca_pem(&*server.authority).build().expect("valid");
         for _ in 0..2 {
             assert_eq!(get(&client).await.expect("an answer"), 1);
         }
@@ -84,7 +84,7 @@ async fn a_server_is_called_over_tls_by_the_best_version_that_it_has() {
 async fn a_server_that_is_known_to_speak_http2_is_asked_for_nothing_else() {
     let recorder = Recorder::new();
     let server = start(recorder.clone(), &["http/1.1", "h2"]).await;
-    let client: Client = Client::builder(server.url()).ca_pem(&*server.authority).http2().build().expect("valid");
+    let client = Client::builder(server.url()).ca_pem(&*server.authority).http2().build().expect("valid");
     assert_eq!(get(&client).await.expect("an answer"), 1);
     assert_eq!(recorder.seen()[0].version, http::Version::HTTP_2);
 }
@@ -96,7 +96,7 @@ async fn authorities_may_be_in_a_file() {
     std::fs::write(&file, &server.authority).expect("a file");
     let mut config = ClientConfig::from(server.url());
     config.ca = Some(file.clone());
-    let client: Client = Client::builder(config).build().expect("valid");
+    let client = Client::builder(config).build().expect("valid");
     std::fs::remove_file(file).expect("it was there");
     assert_eq!(get(&client).await.expect("an answer"), 1);
 }
@@ -106,28 +106,40 @@ async fn a_server_that_nobody_vouches_for_is_not_called() {
     let recorder = Recorder::new();
     let server = start(recorder.clone(), &[]).await;
     let stranger = start(Recorder::new(), &[]).await;
-    let client: Client = Client::builder(server.url()).ca_pem(&*stranger.authority).build().expect("valid");
+    let client = Client::builder(server.url()).ca_pem(&*stranger.authority).build().expect("valid");
     let error = get(&client).await.expect_err("unknown");
     assert!(error.is_connect());
     assert!(whole(&error).contains("invalid peer certificate"), "{}", whole(&error));
     let url = server.url().replace("localhost", "127.0.0.1");
-    let client: Client = Client::builder(url).ca_pem(&*server.authority).build().expect("valid");
+    let client = Client::builder(url).ca_pem(&*server.authority).build().expect("valid");
     let text = whole(&get(&client).await.expect_err("another name"));
     assert!(text.contains("certificate not valid for name"), "{text}");
     assert_eq!(recorder.bodies(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_handshake_is_a_part_of_making_a_connection() {
+    // It listens, and says nothing.
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("https://localhost:{}/rpc", listener.local_addr().expect("an address").port());
+    let server = start(Recorder::new(), &[]).await;
+    let builder = Client::builder(url).ca_pem(&*server.authority).connect_timeout(Duration::from_millis(50));
+    let error = get(&builder.build().expect("valid")).await.expect_err("late");
+    assert!(error.is_connect() && error.is_timeout());
+    assert!(whole(&error).ends_with(": no connection could be made: there was none within 50ms"), "{}", whole(&error));
 }
 
 #[test]
 fn what_is_no_authority_is_refused() {
     let mut config = ClientConfig::from("https://users");
     config.ca = Some("no/such/file.pem".into());
-    let refused = Client::builder(config).build::<_>().map(|_: Client| ()).expect_err("no file");
+    let refused = Client::builder(config).build().expect_err("no file");
     assert_eq!(refused.to_string(), "cannot read `no/such/file.pem`: No such file or directory (os error 2)");
-    let refused = Client::builder("https://users").ca_pem("none").build::<_>().map(|_: Client| ()).expect_err("no PEM");
+    let refused = Client::builder("https://users").ca_pem("none").build().expect_err("no PEM");
     assert_eq!(
         refused.to_string(),
         "there is no certificate in what `ca_pem` was given: in PEM it begins with a line `-----BEGIN CERTIFICATE-----`"
     );
-    let refused = Client::builder("http://users").ca_pem("none").build::<_>().map(|_: Client| ()).expect_err("no TLS");
+    let refused = Client::builder("http://users").ca_pem("none").build().expect_err("no TLS");
     assert_eq!(refused.to_string(), "authorities are set that sign certificates, and `http://users` is not of `https`");
 }
