@@ -214,7 +214,7 @@ impl<C, L> Builder<C, L> {
         let Destination { target, template, peer } = destination;
         let has_layers = self.has_layers || matches!(wire, Wire::Local(_));
         let meter = peer.label(&self.meter);
-        let service = Box::new(self.layer.layer(Transport::new(wire, answer_size)));
+        let service = Box::new(self.layer.layer(Transport::new(wire, answer_size, self.has_layers)));
         let last_id = AtomicU64::new(0);
         let shared = Shared { target, service, template, timeout, answer_size, has_layers, meter, peer, last_id };
         Client { shared: Arc::new(shared) }

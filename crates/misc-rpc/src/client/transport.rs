@@ -41,6 +41,8 @@ pub struct Transport(Arc<Way>);
 struct Way {
     wire: Wire,
     limit: usize,
+    /// Whether there is a layer that might look at verdicts.
+    judges: bool,
 }
 
 /// How a request gets to its server.
@@ -50,8 +52,8 @@ pub(super) enum Wire {
 }
 
 impl Transport {
-    pub(super) fn new(wire: Wire, limit: usize) -> Self {
-        Self(Arc::new(Way { wire, limit }))
+    pub(super) fn new(wire: Wire, limit: usize, judges: bool) -> Self {
+        Self(Arc::new(Way { wire, limit, judges }))
     }
 }
 
@@ -72,13 +74,13 @@ impl Service<Request<Payload>> for Transport {
                 }
                 write_trace(request.headers_mut());
             }
-            Err(_) => return TransportFuture { state: State::Late },
+            Err(_) => return TransportFuture { state: State::Late, judges: false },
         }
         let state = match &self.0.wire {
             Wire::Network(pool) => State::Sending { response: pool.request(request), limit: self.0.limit },
             Wire::Local(service) => State::Local { response: service.send(request, self.0.limit) },
         };
-        TransportFuture { state }
+        TransportFuture { state, judges: self.0.judges }
     }
 }
 
@@ -97,6 +99,7 @@ pin_project! {
     pub struct TransportFuture {
         #[pin]
         state: State,
+        judges: bool,
     }
 }
 
@@ -114,7 +117,8 @@ impl Future for TransportFuture {
     type Output = Result<Response<Payload>, TransportError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut state = self.project().state;
+        let this = self.project();
+        let (mut state, judges) = (this.state, *this.judges);
         loop {
             let response = match state.as_mut().project() {
                 Step::Sending { response, limit } => {
@@ -131,7 +135,7 @@ impl Future for TransportFuture {
                 Step::Local { response } => ready!(response.as_mut().poll(cx)).map_err(TransportError::of_service)?,
                 Step::Late => return Poll::Ready(Err(TransportError(Kind::Late))),
             };
-            return Poll::Ready(Ok(judge(response)));
+            return Poll::Ready(Ok(if judges { judge(response) } else { response }));
         }
     }
 }
