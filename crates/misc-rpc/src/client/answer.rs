@@ -291,3 +291,64 @@ fn after_scalar(value: &[u8]) -> Option<&[u8]> {
 fn skip(bytes: &[u8], byte: u8) -> Option<&[u8]> {
     bytes.trim_ascii_start().strip_prefix(&[byte])
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// Bodies that are answers, nearly so, or not at all.
+    fn bodies() -> impl Strategy<Value = Vec<u8>> {
+        let scalar = prop_oneof![
+            Just(json!("2.0")),
+            Just(json!(1)),
+            Just(json!(null)),
+            Just(json!({"code": 1, "message": "\"}"})),
+            Just(json!([{"result": 1}])),
+            "[a-z\"\\\\{}:,]{0,8}".prop_map(Value::from),
+        ];
+        let key = prop_oneof![
+            Just("jsonrpc".to_owned()),
+            Just("id".to_owned()),
+            Just("result".to_owned()),
+            Just("error".to_owned()),
+            "[a-z\"\\\\]{0,4}"
+        ];
+        let space = prop_oneof![Just(""), Just(" "), Just("\n\t")];
+        let members = proptest::collection::vec((key, scalar, space), 0..6);
+        let written = members.prop_map(|members| {
+            let member = |(key, value, space): (String, Value, &str)| {
+                format!("{space}{}{space}:{space}{value}{space}", Value::from(key))
+            };
+            let members: Vec<_> = members.into_iter().map(member).collect();
+            format!("{{{}}}", members.join(",")).into_bytes()
+        });
+        let cut = (written.clone(), 0..80_usize).prop_map(|(body, at)| body[..at.min(body.len())].to_vec());
+        prop_oneof![3 => written, 1 => cut, 1 => proptest::collection::vec(any::<u8>(), 0..40)]
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_soon_seen_is_what_is_read(body in bodies()) {
+            let seen = begins_with_result(&body);
+            let all: Result<Answer<'_, IgnoredAny>, _> = serde_json::from_slice(&body);
+            if let (true, Ok(answer)) = (seen, all) {
+                prop_assert!(answer.has_result);
+            }
+        }
+
+        #[test]
+        fn any_body_is_an_answer_or_an_error(body in bodies(), status in 100..600_u16) {
+            let mut response = Response::new(Payload::from(body));
+            *response.status_mut() = StatusCode::from_u16(status).expect("a status");
+            let response = judge(response);
+            let read: Result<Value, Kind<Never>> = read(1, &response);
+            if let Err(Kind::Failure(Failure::Answer(answer))) = &read {
+                prop_assert!(answer.to_string().len() < QUOTED * 6 + 100);
+            }
+            drop(read_none(&response));
+        }
+    }
+}

@@ -17,12 +17,11 @@ impl Url {
     /// Splits it into what comes before the user, the user with a password, and the rest without a query and a fragment.
     pub(super) fn parts(&self) -> (&str, Option<&str>, &str) {
         let (scheme, rest) = self.0.find("://").map_or(("", &*self.0), |at| self.0.split_at(at + 3));
-        let rest = rest.find(['?', '#']).map_or(rest, |at| &rest[..at]);
-        let authority = rest.find('/').unwrap_or(rest.len());
-        match rest[..authority].rfind('@') {
-            Some(at) => (scheme, Some(&rest[..at]), &rest[at + 1..]),
-            None => (scheme, None, rest),
-        }
+        let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
+        // A password with one of these in it must not be shown either.
+        let user = if has_port(authority) { authority } else { rest };
+        let (user, rest) = user.rfind('@').map_or((None, rest), |at| (Some(&rest[..at]), &rest[at + 1..]));
+        (scheme, user, &rest[..rest.find(['?', '#']).unwrap_or(rest.len())])
     }
 
     pub(super) fn has_scheme(&self, wanted: &str) -> bool {
@@ -31,9 +30,14 @@ impl Url {
 
     /// Returns it without the user and the password.
     pub(super) fn without_user(&self) -> String {
+        let (scheme, _, rest) = self.parts();
+        [scheme, rest, self.query()].concat()
+    }
+
+    /// Returns the query and the fragment.
+    fn query(&self) -> &str {
         let (scheme, user, rest) = self.parts();
-        let after = scheme.len() + user.map_or(0, |user| user.len() + 1) + rest.len();
-        [scheme, rest, &self.0[after..]].concat()
+        &self.0[scheme.len() + user.map_or(0, |user| user.len() + 1) + rest.len()..]
     }
 
     /// Returns it as far as it may be shown.
@@ -54,7 +58,7 @@ impl fmt::Display for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (scheme, user, rest) = self.parts();
         let user = if user.is_some() { "***@" } else { "" };
-        let query = if self.0.contains('?') { "?***" } else { "" };
+        let query = if self.query().starts_with('?') { "?***" } else { "" };
         write!(f, "{scheme}{user}{rest}{query}")
     }
 }
@@ -75,4 +79,11 @@ impl Serialize for Url {
 
 impl Describe for Url {
     const KIND: Kind = Kind::Text;
+}
+
+/// Tells whether what follows the last colon of an authority, if there is one, can be a port.
+fn has_port(authority: &str) -> bool {
+    let host = authority.rfind('@').map_or(authority, |at| &authority[at + 1..]);
+    let port = host.rsplit_once(':').map_or("", |(_, port)| port);
+    host.ends_with(']') || port.bytes().all(|byte| byte.is_ascii_digit())
 }

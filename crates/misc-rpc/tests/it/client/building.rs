@@ -111,6 +111,24 @@ async fn a_user_is_sent_as_basic_authorization_and_never_shown() {
 }
 
 #[test]
+fn a_password_is_not_shown_either_where_it_is_not_written_as_it_should_be() {
+    for (url, shown) in [
+        ("http://shop:s3cret@users:5000/rpc", "http://***@users:5000/rpc"),
+        ("http://shop:s3/cret@users/rpc", "http://***@users/rpc"),
+        ("http://shop:s3?cret@users/rpc", "http://***@users/rpc"),
+        ("http://shop:s3#cret@users/rpc?a=b", "http://***@users/rpc?***"),
+        ("http://shop:s3@cret@users", "http://***@users"),
+        ("shop:s3cret@users", "***@users"),
+        ("http://s3cret@[::1]:80/rpc", "http://***@[::1]:80/rpc"),
+        ("http://[::1]/rpc", "http://[::1]/rpc"),
+        ("http://users/@scope/rpc", "http://users/@scope/rpc"),
+        ("http://users:80/@scope/rpc", "http://users:80/@scope/rpc"),
+    ] {
+        assert_eq!(Url::from(url).to_string(), shown);
+    }
+}
+
+#[test]
 fn users_are_written_in_base_64_of_every_length() {
     // RFC 4648, 10, as far as a user with an empty password shows it.
     for (user, written) in
