@@ -270,22 +270,25 @@ fn begins_with_result(bytes: &[u8]) -> bool {
 }
 
 fn key(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let bytes = skip(bytes, b'"')?;
-    let end = bytes.iter().position(|byte| *byte == b'"')?;
-    let value = skip(&bytes[end + 1..], b':')?.trim_ascii_start();
-    (!bytes[..end].contains(&b'\\')).then_some((&bytes[..end], value))
+    let (key, rest) = text(bytes)?;
+    Some((key, skip(rest, b':')?.trim_ascii_start()))
 }
 
-/// Passes over a number, or a text in which nothing is escaped, and the comma after it.
+/// Passes over a number or a text, and the comma after it.
 fn after_scalar(value: &[u8]) -> Option<&[u8]> {
-    let value = match skip(value, b'"') {
-        Some(text) => {
-            let end = text.iter().position(|byte| matches!(byte, b'"' | b'\\'))?;
-            skip(&text[end..], b'"')?
-        }
+    let rest = match text(value) {
+        Some((_, rest)) => rest,
         None => &value[value.iter().position(|byte| !byte.is_ascii_digit())?..],
     };
-    skip(value, b',')
+    skip(rest, b',')
+}
+
+/// Reads a text up to its first quote. One that is escaped is not its end, but no key and no colon can follow it, for a
+/// quote within a text never begins one.
+fn text(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let bytes = skip(bytes, b'"')?;
+    let end = bytes.iter().position(|byte| *byte == b'"')?;
+    Some((&bytes[..end], &bytes[end + 1..]))
 }
 
 fn skip(bytes: &[u8], byte: u8) -> Option<&[u8]> {
