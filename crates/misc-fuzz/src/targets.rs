@@ -5,6 +5,7 @@ mod filter;
 mod graph;
 mod json;
 mod names;
+mod rpc;
 mod toml;
 mod variables;
 mod yaml;
@@ -26,6 +27,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "graph", run: graph::run },
     Target { name: "json", run: json::run },
     Target { name: "names", run: names::run },
+    Target { name: "rpc", run: rpc::run },
     Target { name: "toml", run: toml::run },
     Target { name: "variables", run: variables::run },
     Target { name: "yaml", run: yaml::run },

@@ -181,9 +181,14 @@ pub(crate) fn string(json: &str) -> Option<Cow<'_, str>> {
     serde_json::from_str(json).ok().map(Cow::Owned)
 }
 
-/// Whether this may name a request: a string, a number or null.
+/// Whether this may name a request: a string, a number or null, which a caller can read when it comes back.
 fn is_id(json: &str) -> bool {
-    matches!(first(json), Some(b'"' | b'-' | b'0'..=b'9')) || json == "null"
+    match json.as_bytes() {
+        [b'"', ..] => string(json).is_some(),
+        [b'0'..=b'9', ..] if json.len() < 16 && json.bytes().all(|byte| byte.is_ascii_digit()) => true,
+        [b'-' | b'0'..=b'9', ..] => json.parse().is_ok_and(f64::is_finite),
+        json => json == b"null",
+    }
 }
 
 /// Returns where a part of a text is in it.

@@ -1,5 +1,6 @@
 //! What the crate does, through its public API.
 
+mod any;
 mod batches;
 mod callers;
 mod cancelled;

@@ -30,7 +30,8 @@ async fn ids_come_back_as_they_were() {
 
 #[tokio::test]
 async fn ids_of_other_kinds_are_invalid() {
-    for given in ["true", "[1]", "{}"] {
+    // The last two could not be read when they come back.
+    for given in ["true", "[1]", "{}", r#""\ud800""#, "1e999"] {
         let answer = id(given).await;
         assert_eq!((&answer["error"]["code"], &answer["id"]), (&json!(code::INVALID_REQUEST), &Value::Null), "{given}");
     }
