@@ -7,6 +7,7 @@ mod cancelled;
 mod deadlines;
 mod discover;
 mod faults;
+mod foreign;
 mod http;
 mod limits;
 mod observed;

@@ -21,9 +21,15 @@ pub(crate) struct Served {
 
 impl Served {
     pub(crate) async fn new(server: Server) -> Self {
+        Self::with(|_| server).await
+    }
+
+    /// Serves a server that knows where it is.
+    pub(crate) async fn with(make: impl FnOnce(&str) -> Server) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let mut tasks = JoinSet::new();
+        let server = make(&format!("http://{address}/rpc"));
         let router: Router = Router::new().route_service("/rpc", server);
         tasks.spawn(async move { axum::serve(listener, router).await.unwrap() });
         Self { address, tasks }
