@@ -52,9 +52,10 @@ impl Parts {
 
     fn of(envelope: &Envelope<'_>, request: &str) -> Self {
         let place = |text: &str| place(request, text);
+        let is_valid = envelope.is_valid();
         Self {
-            method: envelope.is_valid().then(|| envelope.method.map(place)).flatten(),
-            params: envelope.params.filter(|params| *params != "null").map(place),
+            method: envelope.method.filter(|_| is_valid).map(place),
+            params: envelope.params.filter(|params| is_valid && *params != "null").map(place),
             id: envelope.id.filter(|id| is_id(id)).map(place),
         }
     }
@@ -191,7 +192,7 @@ fn is_id(json: &str) -> bool {
     }
 }
 
-/// Returns where a part of a text is in it.
+/// Returns where a text is that is a part of another.
 fn place(text: &str, part: &str) -> Range<usize> {
     let start = part.as_ptr().addr() - text.as_ptr().addr();
     start..start + part.len()

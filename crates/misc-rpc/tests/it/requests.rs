@@ -40,7 +40,7 @@ async fn ids_of_other_kinds_are_invalid() {
 #[tokio::test]
 async fn invalid_ones_are_told_from_what_is_no_json() {
     let server = server();
-    let bodies: [(&[u8], i32, Value); 27] = [
+    let bodies: [(&[u8], i32, Value); 29] = [
         (b"", code::PARSE_ERROR, Value::Null),
         (b" ", code::PARSE_ERROR, Value::Null),
         (b"nonsense", code::PARSE_ERROR, Value::Null),
@@ -69,6 +69,8 @@ async fn invalid_ones_are_told_from_what_is_no_json() {
         (br#"{"jsonrpc":"2.0","method":"version","params":1,"id":1}"#, code::INVALID_REQUEST, json!(1)),
         // Members that are there twice: nobody knows which one is meant.
         (br#"{"jsonrpc":"2.0","method":"version","method":"echo","id":1}"#, code::INVALID_REQUEST, json!(1)),
+        (br#"{"jsonrpc":"2.0","method":"version","params":[],"params":[],"id":1}"#, code::INVALID_REQUEST, json!(1)),
+        (br#"{"jsonrpc":"2.0","jsonrpc":"2.0","method":"version","id":1}"#, code::INVALID_REQUEST, json!(1)),
         (br#"{"jsonrpc":"2.0","method":"version","id":1,"id":2}"#, code::INVALID_REQUEST, Value::Null),
     ];
     for (body, code, id) in bodies {
