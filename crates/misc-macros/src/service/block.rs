@@ -2,9 +2,7 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::format_ident;
-use syn::{
-    Attribute, Expr, Generics, Ident, ImplItem, ImplItemFn, ItemImpl, Meta, Path, Type, parse::Parser, spanned::Spanned,
-};
+use syn::{Expr, Generics, Ident, ImplItem, ImplItemFn, ItemImpl, Path, Type, parse::Parser, spanned::Spanned};
 
 use super::{
     context::Context,
@@ -13,7 +11,8 @@ use super::{
     task::Task,
 };
 use crate::{
-    entry::{self, Entry},
+    attributes::take,
+    entry,
     errors::Errors,
     keys::Keys,
     owner::{self, Owner},
@@ -127,29 +126,6 @@ fn type_name(ty: &Type, errors: &mut Errors) -> Ident {
         errors.at(ty.span(), "a service is a type of yours: `impl Monitor { .. }`");
         Ident::new("Service", ty.span())
     })
-}
-
-/// Takes the attributes of one name.
-fn take(attributes: &mut Vec<Attribute>, name: &str) -> Vec<Attribute> {
-    attributes.extract_if(.., |attribute| attribute.path().is_ident(name)).collect()
-}
-
-/// Reads the entries of an attribute, which may have none.
-pub(super) fn entries(attribute: &Attribute, errors: &mut Errors) -> Option<Vec<Entry>> {
-    match attribute.meta {
-        Meta::Path(_) => Some(Vec::new()),
-        _ => errors.keep(Entry::all(attribute)),
-    }
-}
-
-/// Returns those attributes that say whether a method is there at all.
-pub(super) fn conditions(attributes: &[Attribute]) -> Vec<Attribute> {
-    attributes.iter().filter(|attribute| attribute.path().is_ident("cfg")).cloned().collect()
-}
-
-/// Returns the doc comments.
-pub(super) fn docs(attributes: &[Attribute]) -> Vec<Attribute> {
-    attributes.iter().filter(|attribute| attribute.path().is_ident("doc")).cloned().collect()
 }
 
 /// Returns the name that a path has, if it is that of a method: `poll` or `Self::poll`.

@@ -6,15 +6,12 @@ use syn::{
     Attribute, Expr, Ident, ImplItem, ImplItemFn, ext::IdentExt as _, parse_quote_spanned, spanned::Spanned as _,
 };
 
-use super::{
-    block::{conditions, docs, entries},
-    method::{self, Shape},
-    task::local,
-};
+use super::method::{self, Shape};
 use crate::{
+    attributes::{conditions, docs, entries},
     errors::Errors,
     keys::Keys,
-    place::{at, moved},
+    place::{at, local, moved},
 };
 
 /// A method that opens something.

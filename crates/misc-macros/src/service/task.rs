@@ -8,15 +8,16 @@ use syn::{
 };
 
 use super::{
-    block::{conditions, docs, entries, method_of},
+    block::method_of,
     method::{self, Shape},
     policy, trigger,
 };
 use crate::{
+    attributes::{conditions, docs, entries},
     errors::Errors,
     keys::Keys,
     literal,
-    place::{at, moved},
+    place::{at, local, moved},
 };
 
 const KEYS: &[&str] = &[
@@ -201,11 +202,6 @@ impl Task {
             let #scheduler = #scheduler.add(#task #policies);
         }
     }
-}
-
-/// Names a variable that nothing of the user's can mean, nor be shadowed by; the compiler shows it at a place of the user's.
-pub(crate) fn local(name: &str, place: Span) -> Ident {
-    Ident::new(name, Span::mixed_site().located_at(place))
 }
 
 fn refuse_policies(keys: &Keys, errors: &mut Errors) {

@@ -4,8 +4,11 @@ use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::{parse_quote, spanned::Spanned as _};
 
-use super::{block::Block, graph, handle, task::local};
-use crate::{errors::Errors, place::at};
+use super::{block::Block, graph, handle};
+use crate::{
+    errors::Errors,
+    place::{at, local},
+};
 
 /// Writes the block, and what it becomes.
 pub(crate) fn block(block: &Block, errors: &mut Errors) -> TokenStream {
