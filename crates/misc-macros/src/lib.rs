@@ -16,6 +16,7 @@ mod literal;
 mod owner;
 mod place;
 mod rename;
+mod rpc;
 mod serde;
 mod service;
 mod variant;
@@ -203,6 +204,84 @@ pub fn describe(input: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn service(arguments: TokenStream, item: TokenStream) -> TokenStream {
     service::expand(arguments.into(), &item.into()).into()
+}
+
+/// Makes a trait a contract: a server for whoever implements it, a client, a mock, and a description.
+///
+/// Its methods are `async fn`s that take `&self` and return anything that serde writes and reads, or a `Result` with an error
+/// that is a `Fault`. One that is not a `Result` fails only if the call does.
+///
+/// # What it writes
+///
+/// Of a trait `Users`:
+///
+/// | | Is |
+/// | --- | --- |
+/// | `Users` | the trait, `Send + Sync + 'static`, to be implemented by `async fn`s; the compiler refuses one whose future is not `Send`. A method with a body may be left out. |
+/// | `Users::into_rpc(self)` | the `Methods` of a `Server`: all calls share the value |
+/// | `UsersClient` | a client with the same methods; each returns `Result<.., misc_rpc::Error<UserError>>` |
+/// | `UsersClient::builder(url)`, `over(service)`, `From<Client>` | ways to make one |
+/// | `UsersClient::CONTRACT` | names, docs, parameters, results: a `Contract` |
+/// | `UsersMock` | an implementation for tests: `UsersMock::new().get_user(\|id\| Ok(..))` |
+/// | `mock.client()` | a client whose calls the mock answers, in this process |
+/// | `mock.get_user_calls()` | how many times it was called, also by way of its clones |
+///
+/// The client and the mock are as visible as the trait, the docs of its methods are those of the client, too. The closures of
+/// a mock own what they are given, and may be told anew at any time, to one of its clones. A mock that shall wait, or that has
+/// more than one answer, is better written out: the trait is as easily implemented by a test. A trait with supertraits of its
+/// own asks them of the mock: write `impl Named for UsersMock` beside it.
+///
+/// # On the trait
+///
+/// | `#[rpc(..)]` | Means |
+/// | --- | --- |
+/// | `namespace = "users"` | names on the wire begin with `users.` |
+/// | `client = Name` | what the client is called |
+/// | `mock = Name` | what the mock is called |
+/// | `crate = "path"` | where misc-rpc is, when Cargo's manifest does not tell |
+///
+/// # On a method
+///
+/// | `#[rpc(..)]` | Means |
+/// | --- | --- |
+/// | `idempotent` | doing it twice is doing it once, so that a layer may call it again |
+/// | `name = "find"` | its name on the wire; that of the method if there is none |
+/// | `notification` | the client does not wait for an answer, and there is none: it returns nothing |
+///
+/// `#[deprecated]` and `#[cfg(..)]` hold for all that is written of a method.
+///
+/// # On an argument
+///
+/// An argument is a parameter of its name (`r#type` is `type`). It may be lent: of a `&str`, `&[T]` or `&T`, the client sends
+/// what it borrows, and the server owns what it reads (`ToOwned`). Parameters are sent by name, and taken by name or by
+/// position; one that is not known is refused. An `Option` may be left out, by position at the end.
+///
+/// | | Means |
+/// | --- | --- |
+/// | `/// ..` | what the parameter is for, in the description |
+/// | `#[serde(rename = "userId")]` | its name on the wire |
+/// | `#[serde(default)]` | it may be left out |
+/// | `#[serde(with = "..")]` and others | how it is written and read; see those of a field |
+///
+/// # What it looks like
+///
+/// With the feature `schema` of misc-rpc, types that implement `schemars::JsonSchema` are described by that, all others are
+/// anything. Types need not implement it.
+///
+/// # What cannot be said
+///
+/// Each of these is an error of the compiler where it stands, all of them at once: parameters and lifetimes of the trait or of
+/// a method, `impl Trait`, `Self`, results that borrow, `&mut`, patterns, a `Result` whose error type is not written out, whatever
+/// is in a trait besides methods, a name that two have, one that begins with `rpc.`, and one that the client or the mock has for
+/// itself.
+///
+/// # By hand
+///
+/// It writes what a person would: a `const` of type `Procedure` for each method, `Methods::method_with` for the server,
+/// `Client::method` and `ClientMethod::call` for the client. Both ways may be mixed, as a server takes `Methods::merge`.
+#[proc_macro_attribute]
+pub fn rpc(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    rpc::expand(arguments.into(), &item.into()).into()
 }
 
 /// Writes the code of a derive; what is wrong is all that the compiler tells then, as nothing else is missing.
