@@ -227,9 +227,9 @@ pub fn service(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// | `mock.get_user_calls()` | how many times it was called, also by way of its clones |
 ///
 /// The client and the mock are as visible as the trait, the docs of its methods are those of the client, too. The closures of
-/// a mock own what they are given, and may be told anew at any time, to one of its clones. A mock that shall wait, or that has
-/// more than one answer, is better written out: the trait is as easily implemented by a test. A trait with supertraits of its
-/// own asks them of the mock: write `impl Named for UsersMock` beside it.
+/// a mock take what the methods take. It may be told anew at any time, by way of one of its clones. One that shall wait before
+/// it answers is better written out: the trait is as easily implemented by a test. A trait with supertraits of its own asks
+/// them of the mock: write `impl Named for UsersMock` beside it.
 ///
 /// # On the trait
 ///
@@ -252,8 +252,8 @@ pub fn service(arguments: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// # On an argument
 ///
-/// An argument is a parameter of its name (`r#type` is `type`). It may be lent: of a `&str`, `&[T]` or `&T`, the client sends
-/// what it borrows, and the server owns what it reads (`ToOwned`). Parameters are sent by name, and taken by name or by
+/// An argument is a parameter of its name (`r#type` is `type`). It may be lent: of a `&str`, `&[T]`, `&Path` or `&T`, the client
+/// sends what it borrows, and the server owns what it reads (a `String`, a `Vec<T>`, a `PathBuf`, a `T`) and lends that. Parameters are sent by name, and taken by name or by
 /// position; one that is not known is refused. An `Option` may be left out, by position at the end.
 ///
 /// | | Means |

@@ -8,6 +8,7 @@ mod names;
 mod output;
 mod owned;
 mod param;
+mod params;
 mod procedure;
 mod server;
 mod table;

@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
 
-use super::{contract::Contract, param::Param, procedure::Procedure, table};
+use super::{contract::Contract, params, procedure::Procedure, table};
 use crate::place::{at, moved};
 
 /// Writes the type.
@@ -96,8 +96,9 @@ fn method(procedure: &Procedure, contract: &Contract) -> TokenStream {
     let place = procedure.method.span();
     let root = moved(&contract.root, place);
     let returned = output.of_client(&root);
-    let (declared, given) = (params_type(params, &contract.root), params.iter().map(|param| &param.ident));
-    let call = if procedure.is_notification { quote!(notify) } else { quote!(call) };
+    let (declared, given) = (params::write(params, &contract.root), params.iter().map(|param| &param.ident));
+    let (value, error) = (&output.value, output.error_or_never(&root));
+    let call = if procedure.is_notification { quote!(notify) } else { quote!(call::<#value, #error>) };
     quote_spanned! {at(place)=>
         #docs
         #(#conditions)*
@@ -106,21 +107,5 @@ fn method(procedure: &Procedure, contract: &Contract) -> TokenStream {
             #declared
             self.__methods.#method.#call(&__Params { #(#given),* }).await
         }
-    }
-}
-
-/// Writes the type that serde writes the parameters as.
-fn params_type(params: &[Param], root: &TokenStream) -> TokenStream {
-    let (path, derive) =
-        (quote!(#root::__private::serde).to_string().replace(' ', ""), quote!(#root::__private::serde::Serialize));
-    let lifetime = params.iter().any(|param| param.lent.is_some()).then(|| quote!(<'call>));
-    let fields = params.iter().map(|Param { ident, ty, lent, serde, .. }| match lent {
-        Some(lent) => quote!(#(#serde)* #ident: &'call #lent,),
-        None => quote!(#(#serde)* #ident: #ty,),
-    });
-    quote! {
-        #[derive(#derive)]
-        #[serde(crate = #path)]
-        struct __Params #lifetime { #(#fields)* }
     }
 }

@@ -58,8 +58,16 @@ impl Contract {
         };
         contract.item.items = item.items.drain(..).map(|item| contract.read_item(item, &prefix, errors)).collect();
         add_supertraits(&mut contract.item);
-        names::check(&contract, errors);
+        names::check(&mut contract, errors);
         contract
+    }
+
+    /// Tells whether the trait has, wrongly, what is to be provided.
+    pub(crate) fn has_own_into_rpc(&self) -> bool {
+        self.item
+            .items
+            .iter()
+            .any(|item| matches!(item, TraitItem::Fn(function) if function.sig.ident == names::INTO_RPC))
     }
 
     fn read_item(&mut self, item: TraitItem, prefix: &str, errors: &mut Errors) -> TraitItem {

@@ -4,7 +4,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::ext::IdentExt as _;
 
-use super::{contract::Contract, param::Param, procedure::Procedure};
+use super::{contract::Contract, procedure::Procedure};
 use crate::place::{at, local};
 
 /// Writes the type.
@@ -85,7 +85,7 @@ pub(crate) fn write(contract: &Contract) -> TokenStream {
 
 /// Writes the signature of a closure that answers.
 fn signature(procedure: &Procedure) -> TokenStream {
-    let (types, whole) = (procedure.params.iter().map(Param::owned), &procedure.output.whole);
+    let (types, whole) = (procedure.params.iter().map(|param| &param.ty), &procedure.output.whole);
     quote!(::core::ops::Fn(#(#types),*) -> #whole + ::core::marker::Send + ::core::marker::Sync + 'static)
 }
 
@@ -128,14 +128,11 @@ fn implement(contract: &Contract) -> TokenStream {
         let (conditions, method, arguments, whole) =
             (&procedure.conditions, procedure.ident(), procedure.arguments(), &procedure.output.whole);
         let called = procedure.method.unraw().to_string();
-        let owned = procedure.params.iter().map(|Param { ident, lent, .. }| match lent {
-            None => quote!(#ident),
-            Some(lent) => quote!(<#lent as ::std::borrow::ToOwned>::to_owned(#ident)),
-        });
+        let given = procedure.params.iter().map(|param| &param.ident);
         quote! {
             #(#conditions)*
             async fn #method(&self #arguments) -> #whole {
-                self.#method.answer(#name, #called)(#(#owned),*)
+                self.#method.answer(#name, #called)(#(#given),*)
             }
         }
     });

@@ -9,6 +9,9 @@ use crate::{errors::Errors, keys::Keys, literal};
 /// What JSON-RPC keeps for itself.
 const RESERVED: &str = "rpc";
 
+/// The method that makes an implementation a server.
+pub(crate) const INTO_RPC: &str = "into_rpc";
+
 /// Reads what all names begin with.
 pub(crate) fn prefix(keys: &Keys, errors: &mut Errors) -> String {
     let given = keys.value("namespace", errors).and_then(|value| errors.keep(literal::string(value)));
@@ -28,36 +31,39 @@ pub(crate) fn check_reserved(name: &str, place: Span, errors: &mut Errors) {
     }
 }
 
-/// Finds names that two have.
-pub(crate) fn check(contract: &Contract, errors: &mut Errors) {
+/// Finds names that two have, and leaves out the procedures whose methods would be there twice.
+pub(crate) fn check(contract: &mut Contract, errors: &mut Errors) {
     for (index, procedure) in contract.procedures.iter().enumerate() {
         let is_twin = |other: &&Procedure| other.name == procedure.name && !other.excludes(procedure);
         if let Some(first) = contract.procedures[..index].iter().find(is_twin) {
             let cure = format!("`{}` has it: give one another `name`", first.method);
             errors.at(procedure.named_at, format!("two procedures are named `{}`; {cure}", procedure.name));
         }
-        check_method(contract, procedure, errors);
     }
+    let taken: Vec<_> = contract.procedures.iter().map(|procedure| taken(contract, procedure)).collect();
+    let mut taken = taken.into_iter();
+    contract.procedures.retain(|procedure| match taken.next().flatten() {
+        None => true,
+        Some(what) => {
+            let cure = format!("call the method otherwise, with `#[rpc(name = \"{}\")]`", procedure.method.unraw());
+            errors.at(procedure.method.span(), format!("{what}: {cure}"));
+            false
+        }
+    });
 }
 
-fn check_method(contract: &Contract, procedure: &Procedure, errors: &mut Errors) {
+/// Says who has a method of the name already.
+fn taken(contract: &Contract, procedure: &Procedure) -> Option<String> {
     let method = procedure.method.unraw().to_string();
     let owner = match &*method {
-        "into_rpc" => contract.item.ident.to_string(),
-        "builder" | "over" => contract.client.to_string(),
-        "new" | "client" => contract.mock.to_string(),
-        _ => return check_calls(contract, procedure, &method, errors),
+        INTO_RPC => &contract.item.ident,
+        "builder" | "over" => &contract.client,
+        "new" | "client" => &contract.mock,
+        _ => {
+            let counted = method.strip_suffix("_calls")?;
+            let is_counted = contract.procedures.iter().any(|other| other.method.unraw() == counted);
+            return is_counted.then(|| format!("`{}` counts the calls of `{counted}` by this name", contract.mock));
+        }
     };
-    let cure = format!("call the method otherwise, with `#[rpc(name = \"{method}\")]`");
-    errors.at(procedure.method.span(), format!("`{owner}` has a `{method}` of its own: {cure}"));
-}
-
-/// Finds a method whose name in the mock is that of another one's count.
-fn check_calls(contract: &Contract, procedure: &Procedure, method: &str, errors: &mut Errors) {
-    let counted = method.strip_suffix("_calls");
-    if contract.procedures.iter().any(|other| counted.is_some_and(|counted| other.method.unraw() == counted)) {
-        let owner = &contract.mock;
-        let cure = format!("call the method otherwise, with `#[rpc(name = \"{method}\")]`");
-        errors.at(procedure.method.span(), format!("`{method}` is how `{owner}` counts its calls: {cure}"));
-    }
+    Some(format!("`{owner}` has its own `{method}`"))
 }

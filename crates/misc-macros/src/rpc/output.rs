@@ -46,6 +46,11 @@ impl Output {
         let error = self.error.iter();
         quote!(::core::result::Result<#value, #root::Error #(<#error>)*>)
     }
+
+    /// Writes the type of the error that it declares.
+    pub(crate) fn error_or_never(&self, root: &TokenStream) -> TokenStream {
+        self.error.as_ref().map_or_else(|| quote!(#root::Never), |error| quote!(#error))
+    }
 }
 
 /// Tells a `Result` by its name, as whatever crate it is of has what succeeds first.

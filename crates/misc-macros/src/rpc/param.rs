@@ -1,17 +1,30 @@
 //! An argument of a method, which is a parameter on the wire.
 
 use proc_macro2::{Ident, TokenStream};
-use quote::quote;
+use quote::{quote, quote_spanned};
 use syn::{Attribute, Pat, PatType, Type, ext::IdentExt as _, parse_quote, spanned::Spanned as _};
 
 use super::owned;
-use crate::{attributes::named, docs, errors::Errors, kind::inside_option, serde::Serde};
+use crate::{attributes::named, docs, errors::Errors, kind::inside_option, place::at, serde::Serde};
 
 /// What serde says that would make a parameter none.
 const NO_PARAMETER: [&str; 4] = ["flatten", "skip", "skip_deserializing", "skip_serializing"];
 
 /// What a parameter says about lints, which stays at the argument.
 const LINTS: [&str; 5] = ["allow", "expect", "warn", "deny", "forbid"];
+
+/// Types that are lent alone.
+const UNSIZED: [&str; 3] = ["str", "Path", "OsStr"];
+
+/// What it means that a parameter is left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Absence {
+    Refused,
+    /// It is an `Option`.
+    Nothing,
+    /// serde is told what it is then.
+    Default,
+}
 
 /// One of the parameters.
 pub(crate) struct Param {
@@ -24,17 +37,16 @@ pub(crate) struct Param {
     pub(crate) lent: Option<Type>,
     /// What serde reads.
     pub(crate) serde: Vec<Attribute>,
-    /// It may be left out.
-    pub(crate) is_optional: bool,
-    /// serde is told to leave it out; else it is an `Option` that is left out without being told.
-    says_default: bool,
-    /// It is read by a function, so that its type does not tell what it looks like.
-    pub(crate) is_custom: bool,
+    pub(crate) absence: Absence,
+    /// serde is told how to read it.
+    pub(crate) reads_itself: bool,
+    /// serde is told how to write it.
+    pub(crate) writes_itself: bool,
 }
 
 impl Param {
-    /// Reads an argument, and takes out of it what a trait cannot have there.
-    pub(crate) fn read(argument: &mut PatType, errors: &mut Errors) -> Option<Self> {
+    /// Reads an argument, and takes out of it what a trait cannot have there, unless the method has a body.
+    pub(crate) fn read(argument: &mut PatType, has_body: bool, errors: &mut Errors) -> Option<Self> {
         let before = errors.count();
         check_attributes(&argument.attrs, errors);
         owned::check_argument(&argument.ty, errors);
@@ -48,15 +60,16 @@ impl Param {
         }
         let attributes = argument.attrs.clone();
         argument.attrs.retain(|attribute| LINTS.iter().any(|lint| attribute.path().is_ident(lint)));
-        *argument.pat = ident.as_ref().map_or_else(|| parse_quote!(_), |ident| parse_quote!(#ident));
+        if !has_body {
+            *argument.pat = ident.as_ref().map_or_else(|| parse_quote!(_), |ident| parse_quote!(#ident));
+        }
         let (ident, lent) = (ident?, owned::lent(&argument.ty).map(|reference| (*reference.elem).clone()));
-        let says_default = serde.has("default");
         let param = Self {
             name: serde.text("rename").map_or_else(|| ident.unraw().to_string(), syn::LitStr::value),
             docs: docs::text(&attributes),
-            is_optional: says_default || inside_option(&argument.ty).is_some(),
-            says_default,
-            is_custom: serde.has_any(&["with", "deserialize_with", "serialize_with"]),
+            absence: Absence::of(&serde, &argument.ty),
+            reads_itself: serde.has_any(&["with", "deserialize_with"]),
+            writes_itself: serde.has_any(&["with", "serialize_with"]),
             serde: named(&attributes, "serde"),
             ty: (*argument.ty).clone(),
             ident,
@@ -65,21 +78,43 @@ impl Param {
         (errors.count() == before).then_some(param)
     }
 
-    /// Writes the type of what a server gets.
+    /// Writes the type of what a server owns.
     pub(crate) fn owned(&self) -> TokenStream {
         let ty = &self.ty;
         match &self.lent {
             None => quote!(#ty),
-            Some(lent) => quote!(<#lent as ::std::borrow::ToOwned>::Owned),
+            Some(lent) if is_unsized(lent) => {
+                quote_spanned!(at(lent.span())=> <#lent as ::std::borrow::ToOwned>::Owned)
+            }
+            Some(lent) => quote!(#lent),
         }
     }
 
-    /// Writes what serde is told by a server.
-    pub(crate) fn reading(&self) -> TokenStream {
-        let serde = &self.serde;
-        // By position, too.
-        let default = (self.is_optional && !self.says_default).then(|| quote!(#[serde(default)]));
-        quote!(#(#serde)* #default)
+    /// Writes the type of what a client is given, for as long as a lifetime.
+    pub(crate) fn given(&self, lifetime: &TokenStream) -> TokenStream {
+        let ty = &self.ty;
+        self.lent.as_ref().map_or_else(|| quote!(#ty), |lent| quote!(&#lifetime #lent))
+    }
+}
+
+impl Absence {
+    fn of(serde: &Serde, ty: &Type) -> Self {
+        match inside_option(ty) {
+            _ if serde.has("default") => Self::Default,
+            Some(_) => Self::Nothing,
+            None => Self::Refused,
+        }
+    }
+}
+
+/// Tells whether what is lent has no size, so that it is owned as another type; by its name, as types are not known here.
+fn is_unsized(lent: &Type) -> bool {
+    match lent {
+        Type::Slice(_) => true,
+        Type::Path(path) => path.path.segments.last().is_some_and(|last| UNSIZED.iter().any(|name| last.ident == name)),
+        Type::Group(group) => is_unsized(&group.elem),
+        Type::Paren(paren) => is_unsized(&paren.elem),
+        _ => false,
     }
 }
 

@@ -38,11 +38,12 @@ impl Procedure {
         let attributes = take(&mut function.attrs, "rpc");
         let keys = Keys::read(&attributes, "rpc", &["idempotent", "name", "notification"], errors);
         check(&function.sig, errors);
+        let has_body = function.default.is_some();
         let inputs = function.sig.inputs.iter_mut().filter_map(|input| match input {
             FnArg::Typed(argument) => Some(argument),
             FnArg::Receiver(_) => None,
         });
-        let params: Vec<_> = inputs.filter_map(|argument| Param::read(argument, errors)).collect();
+        let params: Vec<_> = inputs.filter_map(|argument| Param::read(argument, has_body, errors)).collect();
         check_params(&params, errors);
         let output = Output::read(&function.sig.output, errors);
         let notification = keys.flag("notification", errors);

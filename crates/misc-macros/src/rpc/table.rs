@@ -4,7 +4,11 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::{Type, spanned::Spanned as _};
 
-use super::{contract::Contract, param::Param, procedure::Procedure};
+use super::{
+    contract::Contract,
+    param::{Absence, Param},
+    procedure::Procedure,
+};
 use crate::{docs, place::at};
 
 /// Writes the constants of the client.
@@ -48,8 +52,10 @@ fn constant(procedure: &Procedure, root: &TokenStream) -> TokenStream {
 
 fn described(param: &Param, root: &TokenStream) -> TokenStream {
     let Param { name, docs, .. } = param;
-    let shape = if param.is_custom { quote!(#root::Shape::ANY) } else { owned_shape(param, root) };
-    let optional = param.is_optional.then(|| quote!(.optional()));
+    // A type does not tell what it looks like to whom it is read by a function.
+    let is_custom = param.reads_itself || param.writes_itself;
+    let shape = if is_custom { quote!(#root::Shape::ANY) } else { owned_shape(param, root) };
+    let optional = (param.absence != Absence::Refused).then(|| quote!(.optional()));
     quote!(#root::Param::new(#name).docs(#docs).shape(#shape) #optional)
 }
 
