@@ -1,0 +1,227 @@
+//! What a client of a trait gets from an implementation of it.
+
+use std::{
+    borrow::Cow,
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use misc_rpc::{Client, Error, Fault, Idempotent, MethodName, Never, Payload, Server, rpc};
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct User {
+    pub name: String,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize, thiserror::Error)]
+pub enum UserError {
+    #[error("there is no user {id}")]
+    NotFound { id: u64 },
+    #[error("the name is taken")]
+    Taken,
+}
+
+impl Fault for UserError {
+    fn code(&self) -> i32 {
+        match self {
+            Self::NotFound { .. } => 404,
+            Self::Taken => 409,
+        }
+    }
+}
+
+/// The users of a shop.
+#[rpc]
+pub trait Users {
+    /// Finds a user.
+    #[rpc(idempotent)]
+    async fn get_user(&self, id: u64) -> Result<User, UserError>;
+
+    async fn rename(&self, id: u64, name: &str) -> Result<(), UserError>;
+
+    async fn add(&self, users: &[User], first: &User) -> u64;
+
+    async fn names(&self) -> BTreeMap<u64, Cow<'static, str>>;
+
+    async fn version(&self) -> String {
+        format!("1.{}", self.names().await.len())
+    }
+
+    async fn never_fails(&self) -> std::result::Result<u8, Never> {
+        let number = Ok(7)?;
+        Ok(number)
+    }
+
+    #[rpc(notification)]
+    async fn seen(&self, id: u64);
+}
+
+#[derive(Default)]
+struct Shop {
+    users: Mutex<BTreeMap<u64, User>>,
+    seen: Arc<AtomicU64>,
+}
+
+impl Users for Shop {
+    async fn get_user(&self, id: u64) -> Result<User, UserError> {
+        tokio::task::yield_now().await;
+        self.users.lock().unwrap().get(&id).cloned().ok_or(UserError::NotFound { id })
+    }
+
+    async fn rename(&self, id: u64, name: &str) -> Result<(), UserError> {
+        let mut users = self.users.lock().unwrap();
+        if users.values().any(|user| user.name == name) {
+            return Err(UserError::Taken);
+        }
+        let user = users.get_mut(&id).ok_or(UserError::NotFound { id })?;
+        name.clone_into(&mut user.name);
+        Ok(())
+    }
+
+    async fn add(&self, users: &[User], first: &User) -> u64 {
+        let mut all = self.users.lock().unwrap();
+        for user in std::iter::once(first).chain(users) {
+            let id = all.len() as u64;
+            all.insert(id, user.clone());
+        }
+        all.len() as u64
+    }
+
+    async fn names(&self) -> BTreeMap<u64, Cow<'static, str>> {
+        self.users.lock().unwrap().iter().map(|(id, user)| (*id, user.name.clone().into())).collect()
+    }
+
+    async fn seen(&self, id: u64) {
+        self.seen.fetch_add(id, Ordering::Relaxed);
+    }
+}
+
+fn user(name: &str) -> User {
+    User { name: name.to_owned() }
+}
+
+async fn shop() -> UsersClient {
+    let users = UsersClient::over(Server::new(Shop::default().into_rpc()).expect("a server"));
+    assert_eq!(users.add(&[user("Ben")], &user("Ann")).await.expect("an answer"), 2);
+    users
+}
+
+#[tokio::test]
+async fn results_arrive_as_they_are() {
+    let users = shop().await;
+    assert_eq!(users.get_user(1).await.expect("a user"), user("Ben"));
+    assert_eq!(users.names().await.expect("names")[&0], "Ann");
+    assert_eq!(users.never_fails().await.expect("a number"), 7);
+}
+
+#[tokio::test]
+async fn declared_errors_arrive_as_they_are() {
+    let users = shop().await;
+    let error: Error<UserError> = users.get_user(7).await.expect_err("there is none");
+    assert_eq!(error.fault(), Some(&UserError::NotFound { id: 7 }));
+    let error = users.rename(0, "Ben").await.expect_err("he is there");
+    assert_eq!(error.fault(), Some(&UserError::Taken));
+}
+
+#[tokio::test]
+async fn other_errors_are_told_apart() {
+    let users = UsersClient::over(Server::new(misc_rpc::Methods::new()).expect("a server"));
+    let error = users.get_user(7).await.expect_err("there is no method");
+    assert!(error.fault().is_none() && error.is_method_not_found(), "{error}");
+    let error: Error = users.version().await.expect_err("there is no method");
+    assert!(error.is_method_not_found(), "{error}");
+}
+
+#[tokio::test]
+async fn what_is_lent_is_owned_by_the_server() {
+    let users = shop().await;
+    let name = "Anna".to_owned();
+    users.rename(0, &name).await.expect("she is there");
+    drop(name);
+    assert_eq!(users.get_user(0).await.expect("a user"), user("Anna"));
+}
+
+#[tokio::test]
+async fn methods_with_a_body_may_be_left_out() {
+    assert_eq!(shop().await.version().await.expect("a version"), "1.2");
+}
+
+#[tokio::test]
+async fn notifications_have_no_answer() {
+    let (shop, seen) = (Shop::default(), Arc::new(AtomicU64::new(0)));
+    let server = Server::new(Shop { seen: Arc::clone(&seen), ..shop }.into_rpc()).expect("a server");
+    let users = UsersClient::over(server);
+    users.seen(3).await.expect("it is taken");
+    users.seen(4).await.expect("it is taken");
+    assert_eq!(seen.load(Ordering::Relaxed), 7);
+}
+
+#[tokio::test]
+async fn idempotent_methods_say_so_to_layers() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let (noted, server) = (Arc::clone(&seen), Server::new(Shop::default().into_rpc()).expect("a server"));
+    let note = tower::layer::layer_fn(move |service: misc_rpc::Transport| {
+        let noted = Arc::clone(&noted);
+        tower::ServiceBuilder::new()
+            .map_request(move |request: http::Request<Payload>| {
+                let extensions = request.extensions();
+                let name = extensions.get::<MethodName>().expect("a name").as_str();
+                noted.lock().unwrap().push((name, extensions.get::<Idempotent>().is_some()));
+                request
+            })
+            .service(service)
+    });
+    let users = UsersClient::builder("http://localhost/rpc").layer(note).over(server).build().expect("a client");
+    drop(users.get_user(1).await);
+    drop(users.version().await);
+    assert_eq!(*seen.lock().unwrap(), [("get_user", true), ("version", false)]);
+}
+
+#[tokio::test]
+async fn clients_are_made_of_any_client() {
+    let server = Server::new(Shop::default().into_rpc()).expect("a server");
+    let users = UsersClient::from(Client::over(server));
+    assert!(users.clone().names().await.expect("names").is_empty());
+    assert_eq!(format!("{users:?}"), r#"UsersClient(Client { target: "in-process", .. })"#);
+}
+
+#[tokio::test]
+async fn several_traits_share_a_server() {
+    #[rpc(namespace = "shop")]
+    trait Hours {
+        async fn version(&self) -> u8;
+    }
+
+    struct Always;
+
+    impl Hours for Always {
+        async fn version(&self) -> u8 {
+            24
+        }
+    }
+
+    let server = Server::new(Shop::default().into_rpc().merge(Always.into_rpc())).expect("a server");
+    assert_eq!(HoursClient::over(server.clone()).version().await.expect("an answer"), 24);
+    assert_eq!(UsersClient::over(server).version().await.expect("an answer"), "1.0");
+}
+
+#[tokio::test]
+async fn calls_may_be_made_on_any_thread() {
+    fn sent<T: Send>(future: T) -> T {
+        future
+    }
+
+    async fn generic(users: &impl Users) -> String {
+        sent(users.version()).await
+    }
+
+    let users = shop().await;
+    sent(users.get_user(1)).await.expect("a user");
+    sent(users.rename(1, "Bea")).await.expect("he is there");
+    sent(users.seen(1)).await.expect("it is taken");
+    assert_eq!(sent(generic(&Shop::default())).await, "1.0");
+}
