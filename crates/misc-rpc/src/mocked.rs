@@ -64,7 +64,6 @@ impl<F: ?Sized> fmt::Debug for Mocked<F> {
 ///
 /// # Panics
 /// Never: the names that `#[rpc]` has written are right.
-#[must_use]
 pub fn serve(methods: Methods) -> Server {
     Server::new(methods).unwrap_or_else(|refused| panic!("{refused}"))
 }

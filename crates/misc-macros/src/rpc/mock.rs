@@ -99,7 +99,7 @@ fn setter(procedure: &Procedure, contract: &Contract) -> TokenStream {
         (&procedure.conditions, procedure.ident(), signature(procedure), &contract.item.vis);
     let counter = counter(procedure);
     let docs = format!("Says what `{}` answers, from now on.", procedure.method.unraw());
-    let counted = format!("Returns how many times `{}` was called.", procedure.method.unraw());
+    let docs_of_count = format!("Returns how many times `{}` was called.", procedure.method.unraw());
     let (place, answer) = (procedure.method.span(), local("answer", Span::call_site()));
     quote_spanned! {at(place)=>
         #[doc = #docs]
@@ -109,7 +109,7 @@ fn setter(procedure: &Procedure, contract: &Contract) -> TokenStream {
             self
         }
 
-        #[doc = #counted]
+        #[doc = #docs_of_count]
         #(#conditions)*
         #[must_use]
         #vis fn #counter(&self) -> usize {

@@ -3,7 +3,12 @@
 use std::process::ExitCode;
 
 use serde::Deserialize;
-use toolkit::{App, BoxError, Context, config::Config, scheduler::service};
+use toolkit::{
+    App, BoxError, Context,
+    config::Config,
+    rpc::{Server, rpc},
+    scheduler::service,
+};
 
 /// The settings of the consumer.
 #[derive(Debug, Deserialize, Config)]
@@ -13,15 +18,28 @@ struct Settings {
     greeting: String,
 }
 
+/// Somebody who has a greeting.
+#[rpc]
+trait Greeting {
+    async fn greeting(&self) -> String;
+}
+
+impl Greeting for Settings {
+    async fn greeting(&self) -> String {
+        self.greeting.clone()
+    }
+}
+
 /// Greets by a task.
 #[derive(Debug)]
-struct Greeter(String);
+struct Greeter(GreetingClient);
 
 #[service]
 impl Greeter {
     #[task(once)]
-    async fn greet(&self) {
-        println!("{}", self.0);
+    async fn greet(&self) -> Result<(), BoxError> {
+        println!("{}", self.0.greeting().await?);
+        Ok(())
     }
 
     async fn run(&self, ctx: Context) -> Result<(), BoxError> {
@@ -33,7 +51,8 @@ impl Greeter {
 
 fn main() -> ExitCode {
     toolkit::main(async || {
-        let Settings { greeting } = Settings::load()?;
+        let settings = Settings::load()?;
+        let greeting = GreetingClient::over(Server::new(settings.into_rpc())?);
         Ok(App::new("consumer").service("greeter", Greeter(greeting)))
     })
 }

@@ -6,6 +6,8 @@ use garde::Validate;
 use misc::{
     App, Context,
     config::Config,
+    resilience::ByStatus,
+    rpc::{Shape, rpc},
     scheduler::service,
     upgrade::{Activation, Notify},
 };
@@ -37,12 +39,22 @@ impl Clock {
     }
 }
 
+/// The clocks of others.
+#[rpc]
+pub trait Clocks {
+    /// Returns the hour there.
+    #[rpc(idempotent)]
+    async fn hour(&self, zone: &str) -> u8;
+}
+
 fn main() -> ExitCode {
     misc::main(async || {
         let Settings { greeting, log } = Settings::load()?;
         let log = misc::log::init(log)?;
         let app = App::new("consumer").with(log).with(Notify::from_env()?).with(Activation::from_env()?);
         let app = app.service("clock", Clock);
+        let clocks = ClocksClient::builder("https://clocks.example/rpc").ca_pem(Vec::new()).build()?;
+        println!("{clocks:?} answers {:?}, and is judged {ByStatus:?}", Shape::of::<u8>());
         Ok(app.service("greeter", async move |ctx: Context| {
             ctx.ready();
             println!("{greeting}");

@@ -4,7 +4,7 @@ use std::{
     borrow::Cow,
     collections::BTreeMap,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, MutexGuard,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -13,12 +13,12 @@ use misc_rpc::{Client, Error, Fault, Idempotent, MethodName, Never, Payload, Ser
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct User {
-    pub name: String,
+struct User {
+    name: String,
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize, thiserror::Error)]
-pub enum UserError {
+enum UserError {
     #[error("there is no user {id}")]
     NotFound { id: u64 },
     #[error("the name is taken")]
@@ -36,7 +36,7 @@ impl Fault for UserError {
 
 /// The users of a shop.
 #[rpc]
-pub trait Users {
+trait Users {
     /// Finds a user.
     #[rpc(idempotent)]
     async fn get_user(&self, id: u64) -> Result<User, UserError>;
@@ -51,7 +51,7 @@ pub trait Users {
         format!("1.{}", self.names().await.len())
     }
 
-    async fn never_fails(&self) -> std::result::Result<u8, Never> {
+    async fn never_fails(&self) -> Result<u8, Never> {
         let number = Ok(7)?;
         Ok(number)
     }
@@ -66,14 +66,20 @@ struct Shop {
     seen: Arc<AtomicU64>,
 }
 
+impl Shop {
+    fn users(&self) -> MutexGuard<'_, BTreeMap<u64, User>> {
+        self.users.lock().expect("nobody panics")
+    }
+}
+
 impl Users for Shop {
     async fn get_user(&self, id: u64) -> Result<User, UserError> {
         tokio::task::yield_now().await;
-        self.users.lock().unwrap().get(&id).cloned().ok_or(UserError::NotFound { id })
+        self.users().get(&id).cloned().ok_or(UserError::NotFound { id })
     }
 
     async fn rename(&self, id: u64, name: &str) -> Result<(), UserError> {
-        let mut users = self.users.lock().unwrap();
+        let mut users = self.users();
         if users.values().any(|user| user.name == name) {
             return Err(UserError::Taken);
         }
@@ -83,7 +89,7 @@ impl Users for Shop {
     }
 
     async fn add(&self, users: &[User], first: &User) -> u64 {
-        let mut all = self.users.lock().unwrap();
+        let mut all = self.users();
         for user in std::iter::once(first).chain(users) {
             let id = all.len() as u64;
             all.insert(id, user.clone());
@@ -92,7 +98,7 @@ impl Users for Shop {
     }
 
     async fn names(&self) -> BTreeMap<u64, Cow<'static, str>> {
-        self.users.lock().unwrap().iter().map(|(id, user)| (*id, user.name.clone().into())).collect()
+        self.users().iter().map(|(id, user)| (*id, user.name.clone().into())).collect()
     }
 
     async fn seen(&self, id: u64) {

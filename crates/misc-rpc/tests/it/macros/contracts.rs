@@ -8,17 +8,17 @@ use super::ask;
 
 /// Not described by anybody.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Plain;
+struct Plain;
 
 #[derive(Debug, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct Described {
+struct Described {
     /// How large it is.
-    pub size: u8,
+    size: u8,
 }
 
 #[derive(Debug, Serialize, Deserialize, thiserror::Error)]
 #[error("gone")]
-pub struct Gone;
+struct Gone;
 
 impl Fault for Gone {}
 
@@ -27,7 +27,7 @@ impl Fault for Gone {}
 /// They are kept
 /// for a while.
 #[rpc(namespace = "things", client = Remote, mock = Fake)]
-pub trait Things {
+trait Things {
     /// Finds a thing.
     #[rpc(idempotent)]
     async fn get(

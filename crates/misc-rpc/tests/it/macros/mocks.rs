@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 
 #[derive(Debug, PartialEq, Serialize, Deserialize, thiserror::Error)]
 #[error("busy")]
-pub struct Busy;
+struct Busy;
 
 impl Fault for Busy {}
 
 #[rpc]
-pub trait Desk {
+trait Desk {
     async fn call(&self, name: &str, number: u8) -> Result<String, Busy>;
 
     async fn is_open(&self) -> bool {

@@ -10,7 +10,7 @@ use super::ask;
 
 #[derive(Debug, PartialEq, Serialize, Deserialize, thiserror::Error)]
 #[error("there is no number {0}")]
-pub struct Missing(u64);
+struct Missing(u64);
 
 impl Fault for Missing {
     fn code(&self) -> i32 {
