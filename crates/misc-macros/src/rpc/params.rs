@@ -71,7 +71,7 @@ fn read_function(index: usize, param: &Param, root: &TokenStream) -> Option<Toke
     let serde = moved(&quote!(#root::__private::serde), place);
     (!param.reads_itself).then(|| {
         quote_spanned! {place=>
-            fn #name<'de, D: #serde::Deserializer<'de>>(from: D) -> ::core::result::Result<#ty, D::Error> {
+            fn #name<'de, __D: #serde::Deserializer<'de>>(from: __D) -> ::core::result::Result<#ty, __D::Error> {
                 <#ty as #serde::Deserialize<'de>>::deserialize(from)
             }
         }
@@ -84,7 +84,7 @@ fn write_function(index: usize, param: &Param, root: &TokenStream) -> Option<Tok
     let written = param.lent.as_ref().unwrap_or(&param.ty);
     (!param.writes_itself).then(|| {
         quote_spanned! {place=>
-            fn #name<S: #serde::Serializer>(value: &#ty, to: S) -> ::core::result::Result<S::Ok, S::Error> {
+            fn #name<__S: #serde::Serializer>(value: &#ty, to: __S) -> ::core::result::Result<__S::Ok, __S::Error> {
                 <#written as #serde::Serialize>::serialize(value, to)
             }
         }

@@ -135,9 +135,9 @@ async fn serde_is_told_about_parameters() {
 
 #[tokio::test]
 async fn raw_names_are_those_on_the_wire() {
-    check("type", json!({ "type": 7, "path": "/tmp" }), "/tmp/7").await;
-    let path = EchoClient::over(server()).r#type(7, Path::new("/tmp")).await;
-    assert_eq!(path.expect("an answer"), PathBuf::from("/tmp/7"));
+    check("type", json!({ "type": 7, "path": "users" }), "users/7").await;
+    let path = EchoClient::over(server()).r#type(7, Path::new("users")).await;
+    assert_eq!(path.expect("an answer"), PathBuf::from("users/7"));
 }
 
 #[tokio::test]

@@ -34,7 +34,27 @@ pub trait Users {
     async fn once(&self) -> u8;
 }
 
+#[cfg(all(unix, not(unix)))]
+#[rpc]
+pub trait Nowhere {
+    async fn never(&self, id: NoSuchType) -> NoSuchType;
+}
+
+#[rpc]
+#[cfg(all(unix, not(unix)))]
+pub trait NowhereElse {
+    async fn never(&self, id: NoSuchType) -> NoSuchType;
+}
+
+#[rpc]
+#[cfg(not(all(unix, not(unix))))]
+pub trait Anywhere {
+    async fn always(&self, id: u8) -> u8;
+}
+
 fn main() {
+    drop(AnywhereMock::new().client());
+
     let mock = NumbersMock::new().add(|left, right| left + right).parse(|text| Ok(text.len() as u64));
     drop(mock.client());
     let mock = UsersMock::new().always(|| 1);

@@ -2,7 +2,7 @@
 #![deny(warnings)]
 #![allow(dead_code, reason = "they only stand in the way of what the macro writes")]
 
-use types::Ok;
+use types::{D, Ok, S};
 
 struct Arc;
 struct Client;
@@ -34,6 +34,12 @@ type Result<T, E> = ::std::result::Result<E, T>;
 mod types {
     #[derive(Debug, serde::Serialize, serde::Deserialize)]
     pub struct Ok(pub u8);
+
+    #[derive(Debug, serde::Serialize, serde::Deserialize)]
+    pub struct D;
+
+    #[derive(Debug, serde::Serialize, serde::Deserialize)]
+    pub struct S;
 }
 
 macro_rules! assert {
@@ -47,6 +53,8 @@ pub trait Users {
     async fn answer(&self, answer: u8, f: &[u8], __client: u8, __methods: u8) -> u8;
 
     async fn r#type(&self, r#type: u8, r#fn: &str) -> Ok;
+
+    async fn generic(&self, d: D, s: &S) -> ::std::result::Result<D, ::misc_rpc::Never>;
 
     async fn call(&self) -> ();
 
