@@ -221,6 +221,7 @@ pub fn service(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// | `Users::into_rpc(self)` | the `Methods` of a `Server`: all calls share the value |
 /// | `UsersClient` | a client with the same methods; each returns `Result<.., misc_rpc::Error<UserError>>` |
 /// | `UsersClient::builder(url)`, `over(service)`, `From<Client>` | ways to make one |
+/// | `AsRef<Client>` | what it calls with, of which a client of another trait can be made |
 /// | `UsersClient::CONTRACT` | names, docs, parameters, results: a `Contract` |
 /// | `UsersMock` | an implementation for tests: `UsersMock::new().get_user(\|id\| Ok(..))` |
 /// | `mock.client()` | a client whose calls the mock answers, in this process |

@@ -72,6 +72,13 @@ pub(crate) fn write(contract: &Contract) -> TokenStream {
         }
 
         #[automatically_derived]
+        impl ::core::convert::AsRef<#root::Client> for #client {
+            fn as_ref(&self) -> &#root::Client {
+                &self.__client
+            }
+        }
+
+        #[automatically_derived]
         impl ::core::fmt::Debug for #client {
             fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
                 f.debug_tuple(#name).field(&self.__client).finish()

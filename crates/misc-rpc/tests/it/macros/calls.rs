@@ -196,7 +196,7 @@ async fn clients_are_made_of_any_client() {
 }
 
 #[tokio::test]
-async fn several_traits_share_a_server() {
+async fn several_traits_share_a_server_and_a_client() {
     #[rpc(namespace = "shop")]
     trait Hours {
         async fn version(&self) -> u8;
@@ -211,8 +211,10 @@ async fn several_traits_share_a_server() {
     }
 
     let server = Server::new(Shop::default().into_rpc().merge(Always.into_rpc())).expect("a server");
-    assert_eq!(HoursClient::over(server.clone()).version().await.expect("an answer"), 24);
-    assert_eq!(UsersClient::over(server).version().await.expect("an answer"), "1.0");
+    let users = UsersClient::over(server);
+    let hours = HoursClient::from(users.as_ref().clone());
+    assert_eq!(users.version().await.expect("an answer"), "1.0");
+    assert_eq!(hours.version().await.expect("an answer"), 24);
 }
 
 #[tokio::test]
