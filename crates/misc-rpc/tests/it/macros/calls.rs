@@ -157,7 +157,7 @@ async fn methods_with_a_body_may_be_left_out() {
 }
 
 #[tokio::test]
-async fn notifications_have_no_answer() {
+async fn notifications_reach_the_server() {
     let (shop, seen) = (Shop::default(), Arc::new(AtomicU64::new(0)));
     let server = Server::new(Shop { seen: Arc::clone(&seen), ..shop }.into_rpc()).expect("a server");
     let users = UsersClient::over(server);
@@ -166,25 +166,41 @@ async fn notifications_have_no_answer() {
     assert_eq!(seen.load(Ordering::Relaxed), 7);
 }
 
+/// Makes a client that notes the requests that it sends.
+fn noting<T>(note: fn(&http::Request<Payload>) -> T) -> (UsersClient, Arc<Mutex<Vec<T>>>)
+where
+    T: Send + 'static,
+{
+    let notes = Arc::new(Mutex::new(Vec::new()));
+    let (noted, server) = (Arc::clone(&notes), Server::new(Shop::default().into_rpc()).expect("a server"));
+    let layer = tower::util::MapRequestLayer::new(move |request: http::Request<Payload>| {
+        noted.lock().expect("nobody panics").push(note(&request));
+        request
+    });
+    let users = UsersClient::builder("http://localhost/rpc").layer(layer).over(server).build().expect("a client");
+    (users, notes)
+}
+
+#[tokio::test]
+async fn notifications_ask_for_no_answer() {
+    let (users, ids) = noting(|request| {
+        let body: serde_json::Value = serde_json::from_slice(request.body().as_bytes()).expect("JSON");
+        body.get("id").is_some()
+    });
+    users.seen(7).await.expect("it is taken");
+    users.version().await.expect("a version");
+    assert_eq!(*ids.lock().unwrap(), [false, true]);
+}
+
 #[tokio::test]
 async fn idempotent_methods_say_so_to_layers() {
-    let seen = Arc::new(Mutex::new(Vec::new()));
-    let (noted, server) = (Arc::clone(&seen), Server::new(Shop::default().into_rpc()).expect("a server"));
-    let note = tower::layer::layer_fn(move |service: misc_rpc::Transport| {
-        let noted = Arc::clone(&noted);
-        tower::ServiceBuilder::new()
-            .map_request(move |request: http::Request<Payload>| {
-                let extensions = request.extensions();
-                let name = extensions.get::<MethodName>().expect("a name").as_str();
-                noted.lock().unwrap().push((name, extensions.get::<Idempotent>().is_some()));
-                request
-            })
-            .service(service)
+    let (users, notes) = noting(|request| {
+        let name = request.extensions().get::<MethodName>().expect("a name").as_str();
+        (name, request.extensions().get::<Idempotent>().is_some())
     });
-    let users = UsersClient::builder("http://localhost/rpc").layer(note).over(server).build().expect("a client");
     drop(users.get_user(1).await);
     drop(users.version().await);
-    assert_eq!(*seen.lock().unwrap(), [("get_user", true), ("version", false)]);
+    assert_eq!(*notes.lock().unwrap(), [("get_user", true), ("version", false)]);
 }
 
 #[tokio::test]
