@@ -42,6 +42,7 @@ pub(crate) fn write(contract: &Contract) -> TokenStream {
             }
 
             /// Returns a client of a server in this process.
+            #[must_use]
             #vis fn over<S, B>(service: S) -> Self
             where
                 S: #private::Service<

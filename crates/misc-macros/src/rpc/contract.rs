@@ -88,7 +88,7 @@ impl Contract {
 /// Reads what a type is called.
 fn ident(value: &Expr) -> syn::Result<Ident> {
     syn::parse2(literal::bare(value).to_token_stream())
-        .map_err(|_| syn::Error::new_spanned(value, "write a name: `client = UsersClient`"))
+        .map_err(|_| syn::Error::new_spanned(value, "write the name of a type, such as `UsersClient`"))
 }
 
 fn check(item: &ItemTrait, errors: &mut Errors) {

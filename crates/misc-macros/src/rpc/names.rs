@@ -17,8 +17,8 @@ pub(crate) fn prefix(keys: &Keys, errors: &mut Errors) -> String {
     let given = keys.value("namespace", errors).and_then(|value| errors.keep(literal::string(value)));
     let Some(given) = given else { return String::new() };
     let prefix = format!("{}.", given.value());
-    if prefix == "." {
-        errors.at(given.span(), "a namespace is a name: `namespace = \"users\"`, or leave it out");
+    if prefix == "." || prefix.ends_with("..") {
+        errors.at(given.span(), "a namespace is a name without a dot at its end: `namespace = \"users\"`");
     }
     check_reserved(&prefix, given.span(), errors);
     prefix

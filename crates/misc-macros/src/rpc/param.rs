@@ -67,7 +67,7 @@ impl Param {
         let param = Self {
             name: serde.text("rename").map_or_else(|| ident.unraw().to_string(), syn::LitStr::value),
             docs: docs::text(&attributes),
-            absence: Absence::of(&serde, &argument.ty),
+            absence: Absence::of(&serde, lent.as_ref().unwrap_or(&argument.ty)),
             reads_itself: serde.has_any(&["with", "deserialize_with"]),
             writes_itself: serde.has_any(&["with", "serialize_with"]),
             serde: named(&attributes, "serde"),
@@ -127,7 +127,7 @@ fn check_attributes(attributes: &[Attribute], errors: &mut Errors) {
     }
 }
 
-/// Returns the name of an argument; whatever else stands there is told, and taken as one.
+/// Returns the name of an argument, and finds what else stands there.
 fn ident(pattern: &Pat, errors: &mut Errors) -> Option<Ident> {
     match pattern {
         Pat::Ident(name) if name.by_ref.is_none() && name.subpat.is_none() => {

@@ -139,7 +139,7 @@ fn check(sig: &Signature, errors: &mut Errors) {
         errors.at(condition.where_token.span, "a procedure is there for all: leave `where` out");
     }
     if let Some(variadic) = &sig.variadic {
-        errors.at(variadic.dots.spans[0], "a procedure has so many arguments: take a `Vec`");
+        errors.at(variadic.dots.spans[0], "a procedure has a fixed number of arguments: take a `Vec`");
     }
     check_receiver(sig, errors);
 }

@@ -30,6 +30,8 @@ trait Echo {
 
     async fn options(&self, first: Option<u8>, second: Option<u8>) -> String;
 
+    async fn lent(&self, option: &Option<u8>) -> u8;
+
     async fn nothing(&self) -> u8;
 
     async fn told(
@@ -53,6 +55,10 @@ impl Echo for Here {
 
     async fn options(&self, first: Option<u8>, second: Option<u8>) -> String {
         format!("{first:?} {second:?}")
+    }
+
+    async fn lent(&self, option: &Option<u8>) -> u8 {
+        option.unwrap_or_default()
     }
 
     async fn nothing(&self) -> u8 {
@@ -104,7 +110,8 @@ async fn options_may_be_left_out() {
     check("both", json!([1, null]), "1 None").await;
     check("options", json!({ "second": 2 }), "None Some(2)").await;
     check("options", json!([1]), "Some(1) None").await;
-    for method in ["options", "nothing"] {
+    check("lent", json!({}), 0).await;
+    for method in ["options", "lent", "nothing"] {
         let answer = answer(&server(), json!({ "jsonrpc": "2.0", "id": 1, "method": method })).await;
         assert!(answer["error"].is_null(), "{answer}");
     }

@@ -26,6 +26,8 @@ trait Users {
     where
         Self: Sized;
 
+    async fn variadic(&self, ids: ...);
+
     async fn wrong_in_three_ways(&mut self, (left, right): (u8, u8)) -> &str;
 
     async fn right(&self, id: u64) -> String;

@@ -28,6 +28,11 @@ trait Reserved {
     async fn get(&self);
 }
 
+#[rpc(namespace = "users.")]
+trait Dotted {
+    async fn get(&self);
+}
+
 #[rpc(namespace = "users")]
 trait Fine {
     #[rpc(name = "rpc.get")]
