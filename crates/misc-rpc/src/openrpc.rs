@@ -12,7 +12,7 @@ use crate::{
     shape::Schemas,
 };
 
-/// The version of OpenRPC that the tools of its authors read.
+/// The version of the format that the tools of its authors read.
 const VERSION: &str = "1.2.6";
 
 /// What a server says of the whole.
@@ -90,9 +90,9 @@ struct MethodObject {
     result: ContentDescriptor,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<ErrorObject>,
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     deprecated: bool,
-    #[serde(rename = "x-idempotent", skip_serializing_if = "is_false")]
+    #[serde(rename = "x-idempotent", skip_serializing_if = "std::ops::Not::not")]
     idempotent: bool,
 }
 
@@ -151,9 +151,4 @@ impl ContentDescriptor {
 struct ErrorObject {
     code: i32,
     message: &'static str,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over so")]
-fn is_false(value: &bool) -> bool {
-    !value
 }

@@ -85,7 +85,7 @@ mod imp {
         pub const SHAPE: Shape = Shape::of::<T>();
     }
 
-    /// Refers to schemas where OpenRPC has them, in the dialect that it is written in.
+    /// Refers to schemas where the document has them, in the dialect that it is written in.
     pub(super) fn generator() -> Generator {
         let settings =
             SchemaSettings::draft07().with(|settings| settings.definitions_path = "/components/schemas".into());

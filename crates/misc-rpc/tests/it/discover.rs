@@ -91,7 +91,7 @@ mod described {
     struct User {
         id: u64,
         address: Option<Address>,
-        friends: Vec<User>,
+        friends: Vec<Self>,
     }
 
     #[derive(Serialize, Deserialize, JsonSchema)]

@@ -1,6 +1,12 @@
 //! Handlers that go wrong: their callers hear of an internal error, and nothing more.
 
-use std::{collections::BTreeMap, fmt, future::Future, pin::Pin, task};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    future::{Future, Ready},
+    pin::Pin,
+    task,
+};
 
 use misc_rpc::{Fault, Methods, Never, Server, code};
 use misc_test::Logs;
@@ -35,7 +41,7 @@ struct PanicsWhenWritten;
 
 impl Serialize for PanicsWhenWritten {
     fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
-        panic!("the database password is hunter2")
+        fail()
     }
 }
 
@@ -44,7 +50,7 @@ struct PanicsWhenShown;
 
 impl fmt::Display for PanicsWhenShown {
     fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
-        panic!("the database password is hunter2")
+        fail()
     }
 }
 
@@ -66,22 +72,18 @@ impl Drop for PanicsWhenDropped {
     }
 }
 
-fn fails(fail: bool) -> Result<(), Never> {
-    assert!(!fail, "the database password is hunter2");
-    Ok(())
+fn fail() -> ! {
+    panic!("the database password is hunter2")
 }
 
 fn server() -> Server {
     let methods = Methods::new()
-        .method("panics", async |()| fails(true))
-        .method("panics later", async |()| {
+        .method("panics", async |()| -> Result<(), Never> { fail() })
+        .method("panics later", async |()| -> Result<(), Never> {
             tokio::task::yield_now().await;
-            fails(true)
+            fail()
         })
-        .method("panics at once", |()| {
-            fails(true).unwrap();
-            async { Ok::<_, Never>(()) }
-        })
+        .method("panics at once", |()| -> Ready<Result<(), Never>> { fail() })
         .method("panics when written", async |()| Ok::<_, Never>(PanicsWhenWritten))
         .method("panics when shown", async |()| Err::<(), _>(PanicsWhenShown))
         .method("half", async |()| Ok::<_, Never>(Half))

@@ -44,14 +44,14 @@ const DECLARED: Procedure = Procedure::new("declared").params(&[
 const NESTED: Procedure = Procedure::new("nested").params(&[Param::new("user")]);
 const PAGE: Procedure = Procedure::new("page").params(&[Param::new("name"), Param::new("limit"), Param::new("page")]);
 
-fn show(rename: Rename) -> Value {
+fn show(rename: &Rename) -> Value {
     json!([rename.id, rename.name, rename.tags])
 }
 
 fn server() -> Server {
     let methods = Methods::new()
-        .method("struct", async |rename: Rename| Ok::<_, Never>(show(rename)))
-        .method("wrapped", async |Wrapped(rename): Wrapped| Ok::<_, Never>(show(rename)))
+        .method("struct", async |rename: Rename| Ok::<_, Never>(show(&rename)))
+        .method("wrapped", async |Wrapped(rename): Wrapped| Ok::<_, Never>(show(&rename)))
         .method("optional", async |find: Find| Ok::<_, Never>((find.name, find.limit)))
         .method("maybe", async |find: Option<Find>| Ok::<_, Never>(find.map(|find| (find.name, find.limit))))
         .method("tuple", async |(id, name): (u64, String)| Ok::<_, Never>((id, name)))

@@ -16,7 +16,7 @@ use tower::ServiceExt as _;
 /// A server on a port of its own, at `/rpc`, until this is dropped.
 pub(crate) struct Served {
     pub(crate) address: SocketAddr,
-    pub(crate) tasks: JoinSet<()>,
+    _tasks: JoinSet<()>,
 }
 
 impl Served {
@@ -32,7 +32,7 @@ impl Served {
         let server = make(&format!("http://{address}/rpc"));
         let router: Router = Router::new().route_service("/rpc", server);
         tasks.spawn(async move { axum::serve(listener, router).await.unwrap() });
-        Self { address, tasks }
+        Self { address, _tasks: tasks }
     }
 
     pub(crate) fn url(&self) -> String {
