@@ -194,7 +194,3 @@ impl fmt::Debug for Client {
         f.debug_struct("Client").field("target", &self.shared.target).finish_non_exhaustive()
     }
 }
-
-#[cfg(doctest)]
-#[doc = include_str!("../README.client.md")]
-struct Readme;
