@@ -253,9 +253,10 @@ pub fn service(arguments: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// # On an argument
 ///
-/// An argument is a parameter of its name (`r#type` is `type`). It may be lent: of a `&str`, `&[T]`, `&Path` or `&T`, the client
-/// sends what it borrows, and the server owns what it reads (a `String`, a `Vec<T>`, a `PathBuf`, a `T`) and lends that. Parameters are sent by name, and taken by name or by
-/// position; one that is not known is refused. An `Option` may be left out, by position at the end.
+/// An argument is a parameter of its name (`r#type` is `type`). It may be lent: of a `&str`, `&[T]`, `&Path`, `&T`, or an
+/// `Option` of one of them, the client sends what it borrows, and the server owns what it reads (a `String`, a `Vec<T>`, a
+/// `PathBuf`, a `T`) and lends that. Parameters are sent by name, and taken by name or by position; one that is not known is
+/// refused. An `Option` may be left out, by position at the end.
 ///
 /// | | Means |
 /// | --- | --- |

@@ -3,6 +3,7 @@
 mod checks;
 mod client;
 mod contract;
+mod lent;
 mod mock;
 mod names;
 mod output;

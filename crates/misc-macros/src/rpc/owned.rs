@@ -2,9 +2,10 @@
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::ToTokens as _;
-use syn::{Type, TypeReference};
+use syn::Type;
 
-use crate::errors::Errors;
+use super::lent::reference;
+use crate::{errors::Errors, kind::inside_option};
 
 /// What keeps a type from travelling, and where.
 enum Flaw {
@@ -13,9 +14,11 @@ enum Flaw {
     OfSelf(Span),
 }
 
-/// Finds what is wrong with the type of an argument, which may be lent as a whole.
+/// Finds what is wrong with the type of an argument, which may be lent, or be an `Option` of what is lent.
 pub(crate) fn check_argument(ty: &Type, errors: &mut Errors) {
-    let Some(reference) = lent(ty) else { return check(ty, "lend the whole argument (`&str`, `&[User]`)", errors) };
+    let Some(reference) = reference(ty).or_else(|| inside_option(ty).and_then(reference)) else {
+        return check(ty, "lend the whole argument (`&str`, `&[User]`, `Option<&str>`)", errors);
+    };
     if let Some(mutability) = &reference.mutability {
         let cure = "take it, and return what becomes of it";
         return errors.at(mutability.span, format!("what a server changes does not come back: {cure}"));
@@ -42,16 +45,6 @@ fn check(ty: &Type, otherwise: &str, errors: &mut Errors) {
         Some(Flaw::OfSelf(place)) => {
             errors.at(place, "`Self` is another type for each implementation: name the type");
         }
-    }
-}
-
-/// Returns the reference that a type is.
-pub(crate) fn lent(ty: &Type) -> Option<&TypeReference> {
-    match ty {
-        Type::Reference(reference) => Some(reference),
-        Type::Group(group) => lent(&group.elem),
-        Type::Paren(paren) => lent(&paren.elem),
-        _ => None,
     }
 }
 

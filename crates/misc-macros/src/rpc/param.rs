@@ -1,20 +1,16 @@
 //! An argument of a method, which is a parameter on the wire.
 
-use proc_macro2::{Ident, TokenStream};
-use quote::{quote, quote_spanned};
+use proc_macro2::Ident;
 use syn::{Attribute, Pat, PatType, Type, ext::IdentExt as _, parse_quote, spanned::Spanned as _};
 
-use super::owned;
-use crate::{attributes::named, docs, errors::Errors, kind::inside_option, place::at, serde::Serde};
+use super::{lent::Lent, owned};
+use crate::{attributes::named, docs, errors::Errors, serde::Serde};
 
 /// What serde says that would make a parameter none.
 const NO_PARAMETER: [&str; 4] = ["flatten", "skip", "skip_deserializing", "skip_serializing"];
 
 /// What a parameter says about lints, which stays at the argument.
 const LINTS: [&str; 5] = ["allow", "expect", "warn", "deny", "forbid"];
-
-/// Types that are lent alone.
-const UNSIZED: [&str; 3] = ["str", "Path", "OsStr"];
 
 /// What it means that a parameter is left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,8 +29,7 @@ pub(crate) struct Param {
     pub(crate) name: String,
     pub(crate) docs: String,
     pub(crate) ty: Type,
-    /// What is lent, if it is a reference.
-    pub(crate) lent: Option<Type>,
+    pub(crate) lent: Lent,
     /// What serde reads.
     pub(crate) serde: Vec<Attribute>,
     pub(crate) absence: Absence,
@@ -63,11 +58,11 @@ impl Param {
         if !has_body {
             *argument.pat = ident.as_ref().map_or_else(|| parse_quote!(_), |ident| parse_quote!(#ident));
         }
-        let (ident, lent) = (ident?, owned::lent(&argument.ty).map(|reference| (*reference.elem).clone()));
+        let (ident, lent) = (ident?, Lent::of(&argument.ty));
         let param = Self {
             name: serde.text("rename").map_or_else(|| ident.unraw().to_string(), syn::LitStr::value),
             docs: docs::text(&attributes),
-            absence: Absence::of(&serde, lent.as_ref().unwrap_or(&argument.ty)),
+            absence: Absence::of(&serde, &lent),
             reads_itself: serde.has_any(&["with", "deserialize_with"]),
             writes_itself: serde.has_any(&["with", "serialize_with"]),
             serde: named(&attributes, "serde"),
@@ -77,44 +72,15 @@ impl Param {
         };
         (errors.count() == before).then_some(param)
     }
-
-    /// Writes the type of what a server owns.
-    pub(crate) fn owned(&self) -> TokenStream {
-        let ty = &self.ty;
-        match &self.lent {
-            None => quote!(#ty),
-            Some(lent) if is_unsized(lent) => {
-                quote_spanned!(at(lent.span())=> <#lent as ::std::borrow::ToOwned>::Owned)
-            }
-            Some(lent) => quote!(#lent),
-        }
-    }
-
-    /// Writes the type of what a client is given, for as long as a lifetime.
-    pub(crate) fn given(&self, lifetime: &TokenStream) -> TokenStream {
-        let ty = &self.ty;
-        self.lent.as_ref().map_or_else(|| quote!(#ty), |lent| quote!(&#lifetime #lent))
-    }
 }
 
 impl Absence {
-    fn of(serde: &Serde, ty: &Type) -> Self {
-        match inside_option(ty) {
+    fn of(serde: &Serde, lent: &Lent) -> Self {
+        match lent.is_optional() {
             _ if serde.has("default") => Self::Default,
-            Some(_) => Self::Nothing,
-            None => Self::Refused,
+            true => Self::Nothing,
+            false => Self::Refused,
         }
-    }
-}
-
-/// Tells whether what is lent has no size, so that it is owned as another type; by its name, as types are not known here.
-fn is_unsized(lent: &Type) -> bool {
-    match lent {
-        Type::Slice(_) => true,
-        Type::Path(path) => path.path.segments.last().is_some_and(|last| UNSIZED.iter().any(|name| last.ident == name)),
-        Type::Group(group) => is_unsized(&group.elem),
-        Type::Paren(paren) => is_unsized(&paren.elem),
-        _ => false,
     }
 }
 

@@ -16,7 +16,7 @@ pub(crate) fn read(params: &[Param], root: &TokenStream) -> TokenStream {
     let (serde, path) = serde(root);
     let functions = params.iter().enumerate().map(|(index, param)| read_function(index, param, root));
     let fields = params.iter().enumerate().map(|(index, param)| {
-        let (told, ident, ty) = (&param.serde, &param.ident, param.owned());
+        let (told, ident, ty) = (&param.serde, &param.ident, param.lent.owned());
         let with = (!param.reads_itself).then(|| {
             let name = function("read", index).to_string();
             quote!(#[serde(deserialize_with = #name)])
@@ -38,9 +38,9 @@ pub(crate) fn read(params: &[Param], root: &TokenStream) -> TokenStream {
 pub(crate) fn write(params: &[Param], root: &TokenStream) -> TokenStream {
     let (serde, path) = serde(root);
     let functions = params.iter().enumerate().map(|(index, param)| write_function(index, param, root));
-    let lifetime = params.iter().any(|param| param.lent.is_some()).then(|| quote!(<'call>));
+    let lifetime = params.iter().any(|param| param.lent.is_any()).then(|| quote!(<'call>));
     let fields = params.iter().enumerate().map(|(index, param)| {
-        let (told, ident, ty) = (&param.serde, &param.ident, param.given(&quote!('call)));
+        let (told, ident, ty) = (&param.serde, &param.ident, param.lent.borrowed(&quote!('call)));
         let with = (!param.writes_itself).then(|| {
             let name = function("write", index).to_string();
             quote!(#[serde(serialize_with = #name)])
@@ -67,7 +67,7 @@ fn function(what: &str, index: usize) -> Ident {
 }
 
 fn read_function(index: usize, param: &Param, root: &TokenStream) -> Option<TokenStream> {
-    let (name, ty, place) = (function("read", index), param.owned(), at(param.ty.span()));
+    let (name, ty, place) = (function("read", index), param.lent.owned(), at(param.ty.span()));
     let serde = moved(&quote!(#root::__private::serde), place);
     (!param.reads_itself).then(|| {
         quote_spanned! {place=>
@@ -79,9 +79,9 @@ fn read_function(index: usize, param: &Param, root: &TokenStream) -> Option<Toke
 }
 
 fn write_function(index: usize, param: &Param, root: &TokenStream) -> Option<TokenStream> {
-    let (name, ty, place) = (function("write", index), param.given(&quote!('_)), at(param.ty.span()));
+    let (name, ty, place) = (function("write", index), param.lent.borrowed(&quote!('_)), at(param.ty.span()));
     let serde = moved(&quote!(#root::__private::serde), place);
-    let written = param.lent.as_ref().unwrap_or(&param.ty);
+    let written = param.lent.written();
     (!param.writes_itself).then(|| {
         quote_spanned! {place=>
             fn #name<__S: #serde::Serializer>(value: &#ty, to: __S) -> ::core::result::Result<__S::Ok, __S::Error> {

@@ -48,10 +48,7 @@ fn method(procedure: &Procedure, contract: &Contract) -> TokenStream {
     let (this, all, given) = (local("this", place), local("methods", place), local("given", place));
     let (name, client, constant) = (&contract.item.ident, &contract.client, procedure.constant());
     let declared = params::read(params, &contract.root);
-    let arguments = params.iter().map(|Param { ident, lent, .. }| {
-        let reference = lent.as_ref().map(|_| quote!(&));
-        quote!(#reference #given.#ident)
-    });
+    let arguments = params.iter().map(|Param { ident, lent, .. }| lent.lend(&quote!(#given.#ident)));
     let call = quote_spanned!(at(place)=> <Self as #name>::#method(&#this #(, #arguments)*).await);
     let answer = match &output.error {
         Some(_) => call,

@@ -60,7 +60,7 @@ fn described(param: &Param, root: &TokenStream) -> TokenStream {
 }
 
 fn owned_shape(param: &Param, root: &TokenStream) -> TokenStream {
-    let ty = param.owned();
+    let ty = param.lent.owned();
     quote_spanned!(at(param.ty.span())=> <#root::__private::Probe<#ty>>::SHAPE)
 }
 

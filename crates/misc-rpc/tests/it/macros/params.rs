@@ -30,7 +30,7 @@ trait Echo {
 
     async fn options(&self, first: Option<u8>, second: Option<u8>) -> String;
 
-    async fn lent(&self, option: &Option<u8>) -> u8;
+    async fn lent(&self, name: Option<&str>, number: Option<&u8>) -> String;
 
     async fn nothing(&self) -> u8;
 
@@ -57,8 +57,8 @@ impl Echo for Here {
         format!("{first:?} {second:?}")
     }
 
-    async fn lent(&self, option: &Option<u8>) -> u8 {
-        option.unwrap_or_default()
+    async fn lent(&self, name: Option<&str>, number: Option<&u8>) -> String {
+        format!("{name:?} {number:?}")
     }
 
     async fn nothing(&self) -> u8 {
@@ -110,7 +110,8 @@ async fn options_may_be_left_out() {
     check("both", json!([1, null]), "1 None").await;
     check("options", json!({ "second": 2 }), "None Some(2)").await;
     check("options", json!([1]), "Some(1) None").await;
-    check("lent", json!({}), 0).await;
+    check("lent", json!({ "number": 1 }), "None Some(1)").await;
+    check("lent", json!(["Ann"]), "Some(\"Ann\") None").await;
     for method in ["options", "lent", "nothing"] {
         let answer = answer(&server(), json!({ "jsonrpc": "2.0", "id": 1, "method": method })).await;
         assert!(answer["error"].is_null(), "{answer}");
@@ -138,6 +139,14 @@ async fn serde_is_told_about_parameters() {
     check_wrong("told", json!({ "name": "Ann" }), "theName").await;
     let told = EchoClient::over(server()).told("Ann", 2, Duration::from_secs(3)).await;
     assert_eq!(told.expect("an answer"), "Ann 2 3s");
+}
+
+#[tokio::test]
+async fn options_may_be_lent() {
+    let lent = EchoClient::over(server()).lent(Some("Ann"), None).await;
+    assert_eq!(lent.expect("an answer"), "Some(\"Ann\") None");
+    let mock = EchoMock::new().lent(|name, _| name.unwrap_or("nobody").to_owned());
+    assert_eq!(mock.client().lent(None, Some(&1)).await.expect("an answer"), "nobody");
 }
 
 #[tokio::test]

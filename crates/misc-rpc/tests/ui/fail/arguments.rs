@@ -4,7 +4,11 @@ use misc_rpc::rpc;
 trait Users {
     async fn any(&self, user: impl Into<String>);
 
-    async fn borrowed_inside(&self, name: Option<&str>);
+    async fn borrowed_inside(&self, names: Vec<&str>);
+
+    async fn borrowed_inside_twice(&self, name: Option<&&str>);
+
+    async fn changed_inside(&self, name: Option<&mut String>);
 
     async fn borrowed_twice(&self, names: &[&str]);
 

@@ -24,6 +24,8 @@ trait Taken {
 
     async fn lent(&self, lent: &Plain);
 
+    async fn lent_inside(&self, lent: Option<&Plain>);
+
     async fn inside(&self, inside: Option<Vec<Plain>>);
 }
 
