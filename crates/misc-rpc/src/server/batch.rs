@@ -80,9 +80,9 @@ impl Batch {
     }
 
     /// Ends all calls without an answer.
-    pub(crate) fn cancel(&mut self, server: &Shared) {
+    pub(crate) fn cancel(&mut self, server: &Shared, outcome: Outcome) {
         for (_, call) in &mut self.running {
-            call.end(server, Outcome::Cancelled);
+            call.end(server, outcome);
         }
     }
 

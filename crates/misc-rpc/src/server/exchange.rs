@@ -96,19 +96,26 @@ impl Exchange {
 
     /// Makes the calls of a body; gives the answer if that takes no waiting.
     pub(crate) fn begin(&mut self, body: Bytes, cx: &mut Context<'_>) -> Poll<Response<Payload>> {
-        let message = str::from_utf8(&body).ok().and_then(|text| {
-            let message = Message::read(text, self.server.options.limits.batch.get()).ok()?;
-            Some((text, message))
-        });
+        let most = self.server.options.limits.batch.get();
+        let message = str::from_utf8(&body).ok().and_then(|text| Some((text, Message::read(text, most).ok()?)));
+        let is_late = self.deadline.is_some_and(Deadline::is_over);
         let (code, why) = match message {
-            Some((text, Message::Single(parts))) => return self.begin_single(text, parts, &body, cx),
+            Some((text, Message::Single(parts))) => {
+                return match self.begin_single(text, parts, is_late) {
+                    Begun::Running(call) => {
+                        self.work = Work::Single(body, call);
+                        self.poll(cx)
+                    }
+                    Begun::Answered => Poll::Ready(self.finish(false)),
+                    Begun::Refused => Poll::Ready(self.finish(true)),
+                };
+            }
             Some((_, Message::Batch(requests))) => {
                 self.written.push(b'[');
                 self.work = Work::Batch(Box::new(Batch::new(body, requests)));
-                return self.poll(cx);
+                return if is_late { Poll::Ready(self.late()) } else { self.poll(cx) };
             }
             Some((_, Message::TooMany)) => {
-                let most = self.server.options.limits.batch;
                 (code::INVALID_REQUEST, Some(format!("too many calls: a batch has {most} at most")))
             }
             Some((_, Message::NoRequest)) => (code::INVALID_REQUEST, None),
@@ -117,28 +124,15 @@ impl Exchange {
         Poll::Ready(self.reject(StatusCode::OK, code, why.as_deref()))
     }
 
-    fn begin_single(
-        &mut self,
-        text: &str,
-        parts: Parts,
-        body: &Bytes,
-        cx: &mut Context<'_>,
-    ) -> Poll<Response<Payload>> {
-        let is_late = self.deadline.is_some_and(Deadline::is_over);
+    fn begin_single(&mut self, text: &str, parts: Parts, is_late: bool) -> Begun {
+        // Most answers are shorter.
         self.written.reserve(128);
         let mut begun = Begun::Answered;
         self.within(|Self { server, trace, began, written, .. }| {
             let request = Request { text, parts, at: 0, trace: trace.as_ref(), began: *began, is_late };
             begun = Call::begin(server, &request, written);
         });
-        match begun {
-            Begun::Running(call) => {
-                self.work = Work::Single(body.clone(), call);
-                self.poll(cx)
-            }
-            Begun::Answered => Poll::Ready(head::answer(std::mem::take(&mut self.written), false)),
-            Begun::Refused => Poll::Ready(head::answer(std::mem::take(&mut self.written), true)),
-        }
+        begun
     }
 
     /// Goes on with the calls.
@@ -151,22 +145,31 @@ impl Exchange {
                 Work::Batch(batch) => batch.poll(server, trace.as_ref(), written, cx),
             };
         });
-        if polled.is_pending() {
-            if !self.is_late(cx) {
-                return Poll::Pending;
-            }
-            self.within(|Self { server, trace, work, written, .. }| match work {
-                Work::Unread => {}
-                Work::Single(body, call) => call.late(server, body, written),
-                Work::Batch(batch) => batch.late(server, trace.as_ref(), written),
-            });
+        match polled {
+            Poll::Ready(()) => Poll::Ready(self.finish(false)),
+            Poll::Pending if self.is_late(cx) => Poll::Ready(self.late()),
+            Poll::Pending => Poll::Pending,
         }
+    }
+
+    /// Answers what has ended, and that the rest is too late.
+    fn late(&mut self) -> Response<Payload> {
+        self.within(|Self { server, trace, work, written, .. }| match work {
+            Work::Unread => {}
+            Work::Single(body, call) => call.late(server, body, written),
+            Work::Batch(batch) => batch.late(server, trace.as_ref(), written),
+        });
+        self.finish(false)
+    }
+
+    /// Sends off what is written.
+    fn finish(&mut self, is_busy: bool) -> Response<Payload> {
         let written = std::mem::take(&mut self.written);
         let json = match std::mem::replace(&mut self.work, Work::Unread) {
             Work::Unread | Work::Single(..) => written,
             Work::Batch(mut batch) => batch.finish(written),
         };
-        Poll::Ready(head::answer(json, false))
+        head::answer(json, is_busy)
     }
 
     /// Does a part of the work: in its trace, under its deadline, and for its caller.
@@ -204,10 +207,15 @@ impl Drop for Exchange {
         if matches!(self.work, Work::Unread) {
             return;
         }
+        // What stands around may have seen first that it is too late.
+        let outcome = match self.deadline {
+            Some(deadline) if deadline.is_over() => Outcome::Failed(code::DEADLINE_EXCEEDED),
+            _ => Outcome::Cancelled,
+        };
         self.within(|Self { server, work, .. }| match work {
             Work::Unread => {}
-            Work::Single(_, call) => call.end(server, Outcome::Cancelled),
-            Work::Batch(batch) => batch.cancel(server),
+            Work::Single(_, call) => call.end(server, outcome),
+            Work::Batch(batch) => batch.cancel(server, outcome),
         });
     }
 }

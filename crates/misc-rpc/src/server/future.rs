@@ -25,6 +25,9 @@ pin_project! {
     ///
     /// # Cancel safety
     /// Dropped before it is ready, it drops the handlers of the calls that are under way, at once; nothing is left behind.
+    ///
+    /// # Panics
+    /// Where there is a deadline, and the runtime has no timers.
     #[must_use = "futures do nothing unless they are polled"]
     pub struct ResponseFuture<B> {
         #[pin]

@@ -123,13 +123,11 @@ impl<'de> Deserializer<'de> for Params<'de> {
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value> {
-        match self.json {
-            // What is asked for by its name in here is the text itself.
-            Some(json) if name.starts_with('$') => {
-                Self::pass(json, |json| json.deserialize_newtype_struct(name, visitor))
-            }
-            _ => visitor.visit_newtype_struct(self),
+        // What is asked for by a name of serde_json's own is the text itself.
+        if name.starts_with('$') {
+            return Self::pass(self.json.unwrap_or("null"), |json| json.deserialize_newtype_struct(name, visitor));
         }
+        visitor.visit_newtype_struct(self)
     }
 
     fn deserialize_enum<V>(self, name: &'static str, variants: &'static [&'static str], visitor: V) -> Result<V::Value>

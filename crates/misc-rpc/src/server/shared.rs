@@ -130,11 +130,9 @@ impl Shared {
 
     /// Lets a call begin, if there is room for it.
     pub(crate) fn admit(&self) -> bool {
-        let is_admitted = self.calls.fetch_add(1, Ordering::Relaxed) < self.options.limits.calls.get();
-        if !is_admitted {
-            self.release();
-        }
-        is_admitted
+        let most = self.options.limits.calls.get();
+        let more = |calls| (calls < most).then_some(calls + 1);
+        self.calls.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
     }
 
     /// Makes room for another call.

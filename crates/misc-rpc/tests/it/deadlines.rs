@@ -1,6 +1,12 @@
 //! Calls that must be done by then.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use futures_util::poll;
 use http::StatusCode;
@@ -90,6 +96,19 @@ async fn a_call_that_comes_late_is_not_begun() {
     let mut request = request(r#"{"jsonrpc":"2.0","method":"left","id":1}"#);
     request.headers_mut().insert(EXPECTED, "0".parse().unwrap());
     assert_eq!(send(&server(), request).await.error().0, i64::from(code::DEADLINE_EXCEEDED));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_that_comes_late_is_not_begun() {
+    let called = Arc::new(AtomicBool::new(false));
+    let methods = Methods::new().method_with("call", Arc::clone(&called), async |called: Arc<AtomicBool>, ()| {
+        called.store(true, Ordering::Relaxed);
+        Ok::<_, Never>(())
+    });
+    let server = Server::new(methods).unwrap().timeout(Duration::ZERO);
+    let answer = post(&server, r#"[{"jsonrpc":"2.0","method":"call","id":1},{"jsonrpc":"2.0","method":"call"}]"#).await;
+    assert_eq!(answer.json()[0]["error"]["code"], json!(code::DEADLINE_EXCEEDED));
+    assert!(!called.load(Ordering::Relaxed));
 }
 
 #[tokio::test(start_paused = true)]

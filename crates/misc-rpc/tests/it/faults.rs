@@ -56,13 +56,14 @@ impl fmt::Display for PanicsWhenShown {
 
 impl Fault for PanicsWhenShown {}
 
-struct PanicsWhenDropped;
+/// Ends, or never does.
+struct PanicsWhenDropped(bool);
 
 impl Future for PanicsWhenDropped {
     type Output = Result<u8, Never>;
 
     fn poll(self: Pin<&mut Self>, _: &mut task::Context<'_>) -> task::Poll<Self::Output> {
-        task::Poll::Ready(Ok(1))
+        if self.0 { task::Poll::Ready(Ok(1)) } else { task::Poll::Pending }
     }
 }
 
@@ -88,7 +89,8 @@ fn server() -> Server {
         .method("panics when shown", async |()| Err::<(), _>(PanicsWhenShown))
         .method("half", async |()| Ok::<_, Never>(Half))
         .method("map", async |()| Ok::<_, Never>(BTreeMap::from([(vec![1], 1)])))
-        .method("panics when dropped", |()| PanicsWhenDropped)
+        .method("panics when dropped", |()| PanicsWhenDropped(true))
+        .method("panics when cancelled", |()| PanicsWhenDropped(false))
         .method("fine", async |()| Ok::<_, Never>(1));
     Server::new(methods).unwrap()
 }
@@ -141,5 +143,15 @@ async fn a_panic_of_a_notification_is_told_to_the_log_only() {
 async fn a_panic_in_a_drop_changes_nothing_for_the_caller() {
     let logs = Logs::capture();
     assert_eq!(call(&server(), "panics when dropped", "[]").await.result(), json!(1));
+    logs.assert_logged("hunter2");
+}
+
+#[tokio::test]
+async fn a_panic_in_the_drop_of_a_call_whose_caller_has_left_goes_no_further() {
+    let logs = Logs::capture();
+    let server = server();
+    let mut asked = Box::pin(call(&server, "panics when cancelled", "[]"));
+    assert!(futures_util::poll!(&mut asked).is_pending());
+    drop(asked);
     logs.assert_logged("hunter2");
 }

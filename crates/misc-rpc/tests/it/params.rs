@@ -2,7 +2,7 @@
 
 use misc_rpc::{Methods, Never, Param, Procedure, Server, code};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Value, json, value::RawValue};
 
 use crate::served::{call, post};
 
@@ -61,6 +61,7 @@ fn server() -> Server {
         .method("flat", async |page: Page| Ok::<_, Never>((page.find.name, page.find.limit, page.page)))
         .method("nothing", async |()| Ok::<_, Never>(()))
         .method("any", async |value: Value| Ok::<_, Never>(value))
+        .method("raw", async |raw: Box<RawValue>| Ok::<_, Never>(raw))
         .method("list", async |list: Vec<u8>| Ok::<_, Never>(list))
         .method("map", async |map: std::collections::BTreeMap<String, u8>| Ok::<_, Never>(map));
     Server::new(methods).unwrap()
@@ -97,6 +98,7 @@ async fn come_by_name_and_by_position() {
         ("nothing", "null", "null"),
         ("any", r#"{"a":[1]}"#, r#"{"a":[1]}"#),
         ("any", "[1]", "[1]"),
+        ("raw", "[1.50, 2]", "[1.50, 2]"),
         ("list", "[1,2]", "[1,2]"),
         ("map", r#"{"a":1}"#, r#"{"a":1}"#),
     ];
@@ -114,6 +116,7 @@ async fn may_be_absent_where_none_is_needed() {
         ("maybe", "null"),
         ("nothing", "null"),
         ("any", "null"),
+        ("raw", "null"),
         ("list", "[]"),
         ("map", "{}"),
     ];
