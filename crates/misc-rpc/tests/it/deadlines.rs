@@ -85,6 +85,14 @@ async fn a_call_is_answered_when_it_passes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_one_around_the_service_is_kept_too() {
+    let server = server().timeout(Duration::from_secs(2));
+    let began = Instant::now();
+    let answer = Deadline::within(Duration::from_secs(1)).scope(call(&server, "nap", "[60000]")).await;
+    assert_eq!((began.elapsed(), answer.error().0), (Duration::from_secs(1), i64::from(code::DEADLINE_EXCEEDED)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_notification_ends_when_it_passes() {
     let server = server().timeout(Duration::from_secs(2));
     let answer = post(&server, r#"{"jsonrpc":"2.0","method":"nap","params":[60000]}"#).await;
