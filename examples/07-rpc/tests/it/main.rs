@@ -1,0 +1,3 @@
+//! The example as a whole, from outside.
+
+mod grpc;
