@@ -10,6 +10,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     // For reflection, by which clients ask what there is.
     let descriptors = Path::new(&env::var("OUT_DIR")?).join("users.bin");
     fs::write(descriptors, files.encode_to_vec())?;
-    tonic_prost_build::configure().compile_fds(files)?;
+    tonic_prost_build::configure().build_transport(false).compile_fds(files)?;
     Ok(())
 }
