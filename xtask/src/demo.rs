@@ -2,13 +2,14 @@
 //!
 //! The script is the transcript at the head of the example: lines that begin with `$ ` are typed, those that follow are
 //! what one then sees, up to the next command or the end of the block; after `nc` they are typed and answered by turns. So
-//! what is documented is what is played, and an answer that differs fails. An example without a transcript is started, and
-//! stopped once it is ready if it does not end by itself.
+//! what is documented is what is played, and an answer that differs fails. A command is `curl`, `nc` or `sleep`. An
+//! example without a transcript is started, and stopped once it is ready if it does not end by itself.
 
 use std::{
     io::{self, BufRead, BufReader, Write},
     net::{TcpListener, TcpStream},
     process::Command,
+    thread,
     time::Duration,
 };
 
@@ -92,10 +93,12 @@ struct Step {
 /// What a command does.
 #[derive(Debug, PartialEq, Eq)]
 enum Action {
-    /// `curl [-d BODY] http://HOST/PATH`
+    /// `curl [-d BODY | --json BODY] http://HOST/PATH`
     Ask(Request),
     /// `nc HOST PORT`
     Talk { host: String },
+    /// `sleep SECONDS`
+    Wait(Duration),
 }
 
 impl Script {
@@ -119,7 +122,7 @@ impl Script {
 
     /// Whatever listens there already would answer in the place of the example.
     fn hosts_are_free(&self) -> Result {
-        let mut hosts = self.steps.iter().map(|step| step.action.host());
+        let mut hosts = self.steps.iter().filter_map(|step| step.action.host());
         match hosts.find(|host| TcpListener::bind(host).is_err()) {
             None => Ok(()),
             Some(host) => Err(Failure::check(format!("{host} is taken: end what listens there, and try again"))),
@@ -133,6 +136,10 @@ impl Step {
         match &self.action {
             Action::Ask(request) => self.ask(request),
             Action::Talk { host } => self.talk(host),
+            Action::Wait(time) => {
+                wait(*time);
+                Ok(())
+            }
         }
     }
 
@@ -172,30 +179,55 @@ impl Step {
 
 impl Action {
     fn parse(command: &str) -> Result<Self> {
-        let words: Vec<_> = command.split_whitespace().collect();
-        let request = |url: &str, body: Option<&str>| {
-            let (host, path) = url.strip_prefix("http://")?.split_once('/')?;
-            Some(Self::Ask(Request { body: body.map(str::to_owned), ..Request::get(host, &format!("/{path}")) }))
-        };
-        let action = match &*words {
-            ["curl", url] => request(url, None),
-            ["curl", "-d", body, url] => request(url, Some(body)),
+        let action = match *words(command) {
+            ["curl", url] => place(url).map(|(host, path)| Self::Ask(Request::get(host, path))),
+            ["curl", "-d", body, url] => place(url).map(|(host, path)| Self::Ask(Request::post(host, path, body))),
+            ["curl", "--json", body, url] => {
+                place(url).map(|(host, path)| Self::Ask(Request::post_json(host, path, body)))
+            }
             ["nc", host, port] => Some(Self::Talk { host: format!("{host}:{port}") }),
+            ["sleep", seconds] => seconds.parse().ok().map(|seconds| Self::Wait(Duration::from_secs(seconds))),
             _ => None,
         };
         action.ok_or_else(|| {
             Failure::check(format!(
-                "the transcript says `{command}`, and may say `curl [-d BODY] http://HOST/PATH` or `nc HOST PORT`"
+                "the transcript says `{command}`, and may say `curl [-d BODY] http://HOST/PATH`, the same with `--json`, \
+                `nc HOST PORT` or `sleep SECONDS`"
             ))
         })
     }
 
-    fn host(&self) -> &str {
+    fn host(&self) -> Option<&str> {
         match self {
-            Self::Ask(request) => &request.host,
-            Self::Talk { host } => host,
+            Self::Ask(request) => Some(&request.host),
+            Self::Talk { host } => Some(host),
+            Self::Wait(_) => None,
         }
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this thread has nobody to wait for it")]
+fn wait(time: Duration) {
+    thread::sleep(time);
+}
+
+/// The words of a command; what is between single quotes is one.
+fn words(command: &str) -> Vec<&str> {
+    let mut words = Vec::new();
+    for (at, part) in command.split('\'').enumerate() {
+        if at % 2 == 1 {
+            words.push(part);
+        } else {
+            words.extend(part.split_whitespace());
+        }
+    }
+    words
+}
+
+/// The host and the path of a URL.
+fn place(url: &str) -> Option<(&str, &str)> {
+    let rest = url.strip_prefix("http://")?;
+    Some(rest.split_at(rest.find('/')?))
 }
 
 #[cfg(test)]
@@ -217,6 +249,15 @@ mod tests {
     }
 
     #[test]
+    fn what_is_quoted_is_one_word() {
+        let action = Action::parse(r#"curl --json '{"id": 1}' http://127.0.0.1:8080/rpc"#).unwrap();
+        assert_eq!(action, Action::Ask(Request::post_json("127.0.0.1:8080", "/rpc", r#"{"id": 1}"#)));
+        let action = Action::parse("sleep 2").unwrap();
+        assert_eq!(action, Action::Wait(Duration::from_secs(2)));
+        assert_eq!(action.host(), None);
+    }
+
+    #[test]
     fn a_header_without_a_transcript_has_no_steps() {
         assert_eq!(Script::parse("//! Says hello.\n\nfn main() {}\n").unwrap(), Script::default());
     }
@@ -226,7 +267,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let host = listener.local_addr().unwrap().to_string();
         let header = format!("//! $ nc {}\n//! one\n//! one 1\n//! two\n//! two 1\n", host.replace(':', " "));
-        let server = std::thread::spawn(move || {
+        let server = thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
             for line in BufReader::new(stream.try_clone().unwrap()).lines() {
                 writeln!(stream, "{} 1", line.unwrap()).unwrap();
@@ -247,7 +288,9 @@ mod tests {
 
     #[test]
     fn commands_that_cannot_be_played_are_refused() {
-        for command in ["wget http://127.0.0.1/", "curl -k https://127.0.0.1/", "curl", "curl http://a/ b", "nc a"] {
+        for command in
+            ["wget http://127.0.0.1/", "curl -k https://127.0.0.1/", "curl", "curl http://a/ b", "nc a", "sleep on"]
+        {
             let Err(Failure::Check(text)) = Action::parse(command) else { panic!("`{command}` is not played") };
             assert!(text.contains(command), "{text}");
         }

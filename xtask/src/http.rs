@@ -9,6 +9,10 @@ use std::{
 /// What a server says that wants the rest of a request.
 const GO_ON: [u8; 25] = *b"HTTP/1.1 100 Continue\r\n\r\n";
 
+/// What `curl -d` says that it sends, and `curl --json`.
+const FORM: &str = "application/x-www-form-urlencoded";
+const JSON: &str = "application/json";
+
 /// No answer takes longer than this.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -20,6 +24,8 @@ pub(crate) struct Request {
     pub(crate) path: String,
     /// What is posted; nothing is got.
     pub(crate) body: Option<String>,
+    /// The type of what is posted.
+    pub(crate) content_type: &'static str,
 }
 
 /// A connection that is kept.
@@ -39,20 +45,24 @@ pub(crate) enum Answer {
 
 impl Request {
     pub(crate) fn get(host: &str, path: &str) -> Self {
-        Self { host: host.to_owned(), path: path.to_owned(), body: None }
+        Self { host: host.to_owned(), path: path.to_owned(), body: None, content_type: FORM }
     }
 
     pub(crate) fn post(host: &str, path: &str, body: &str) -> Self {
         Self { body: Some(body.to_owned()), ..Self::get(host, path) }
     }
 
+    pub(crate) fn post_json(host: &str, path: &str, body: &str) -> Self {
+        Self { content_type: JSON, ..Self::post(host, path, body) }
+    }
+
     /// The head, with one more line, and the body.
     fn parts(&self, line: &str) -> (String, &str) {
-        let Self { host, path, body } = self;
+        let Self { host, path, body, content_type } = self;
         let method = if body.is_some() { "POST" } else { "GET" };
         let body = body.as_deref().unwrap_or_default();
         let length = body.len();
-        let fields = format!("content-type: application/x-www-form-urlencoded\r\ncontent-length: {length}\r\n");
+        let fields = format!("content-type: {content_type}\r\ncontent-length: {length}\r\n");
         let fields = if method == "POST" { fields } else { String::new() };
         (format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\n{fields}{line}\r\n"), body)
     }
@@ -131,7 +141,10 @@ mod tests {
         let (head, body) = request.parts("expect: 100-continue\r\n");
         assert!(head.starts_with("POST /greet HTTP/1.1\r\nhost: 127.0.0.1:8080\r\n"));
         assert!(head.ends_with("content-length: 5\r\nexpect: 100-continue\r\n\r\n"));
+        assert!(head.contains("\r\ncontent-type: application/x-www-form-urlencoded\r\n"));
         assert_eq!(body, "World");
+        let json = Request::post_json("h", "/", "{}");
+        assert!(json.parts("").0.contains("\r\ncontent-type: application/json\r\n"));
         let got = Request::get("h", "/");
         assert_eq!(got.parts(""), ("GET / HTTP/1.1\r\nhost: h\r\n\r\n".to_owned(), ""));
     }
