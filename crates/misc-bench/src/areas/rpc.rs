@@ -1,7 +1,7 @@
 //! What calling a remote procedure costs: misc-rpc beside HTTP by hand, JSON-RPC and gRPC.
 //!
 //! The procedure is `get_user(id) -> { id, name, email }`. The server is the sample's process and has one thread; the
-//! callers are another process with one thread, on the loopback device. Each caller asks for the next user when it has
+//! callers are another process with one thread, on the loopback device. Each side has a core of its own. Each caller asks for the next user when it has
 //! the one before, and checks that it is the one; connections are kept.
 //!
 //! - `raw`, the limit, has as many bytes as there must be, and a connection of its own for each caller.
@@ -9,7 +9,9 @@
 //!   `serde_json`; `reqwest` calls the same server.
 //! - `jsonrpsee` speaks JSON-RPC over HTTP, `tonic` gRPC over one connection, both as their documentation has it.
 //!
-//! None of these has a deadline, metrics or a trace.
+//! - `misc-rpc` is a trait with `#[rpc]` served by misc-http. It has what none of these has: a deadline that travels,
+//!   metrics on both sides, and a trace of which the call is a part. Nobody listens to its spans. `misc-policy` is the same
+//!   with the default policy of misc-resilience around each call.
 //!
 //! `calls` is the rate over the whole load, `p50` and `p99` the time that so many of 100 calls take at most, and
 //! `processor` the time that the threads of both sides run for one call, the kernel's part included.
@@ -18,7 +20,9 @@
 
 mod axum_json;
 mod caller;
+mod core;
 mod jsonrpsee;
+mod misc_rpc;
 mod raw;
 mod reqwest;
 mod server;
@@ -27,6 +31,7 @@ mod user;
 
 use tokio::{process::Command, runtime::Builder};
 
+use self::core::Core;
 use crate::{Area, Contender, Error, Load, Measure, Probe, Role, Work, sample, usage};
 
 /// How many calls are in flight where the rate matters, and where the latency does.
@@ -38,6 +43,8 @@ pub(super) const AREA: Area = Area {
     contenders: &[
         Contender::new(axum_json::NAME, Role::Peer),
         Contender::new(raw::NAME, Role::Limit),
+        Contender::new(misc_rpc::NAME, Role::Ours),
+        Contender::new(misc_rpc::WITH_POLICY, Role::Ours),
         Contender::new(jsonrpsee::NAME, Role::Peer),
         Contender::new(tonic::NAME, Role::Peer),
         Contender::new(reqwest::NAME, Role::Peer),
@@ -63,11 +70,13 @@ pub(super) const AREA: Area = Area {
 
 /// Serves on this thread while another process calls; returns what that one has measured, and what it cost both.
 fn measure(contender: &str, calls: u32, in_flight: u32) -> Result<Vec<f64>, Error> {
+    let [server_core, caller_core] = Core::two()?;
+    server_core.keep()?;
     let runtime = Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(server::serve_while(contender, async |address| {
         let mut load = Command::new(std::env::current_exe()?);
         load.args(["--load", AREA.name, contender]).arg(address.to_string());
-        load.args([calls.to_string(), in_flight.to_string()]);
+        load.args([calls.to_string(), in_flight.to_string(), caller_core.to_string()]);
         let before = usage::processor_seconds()?;
         let measured = sample::parse(&load.kill_on_drop(true).output().await?)?;
         let [rate, p50, p99, caller] = measured[..] else {
@@ -78,11 +87,12 @@ fn measure(contender: &str, calls: u32, in_flight: u32) -> Result<Vec<f64>, Erro
     }))
 }
 
-/// Reads a contender, an address, a number of calls and how many are in flight, and calls so often.
+/// Reads a contender, an address, a number of calls, how many are in flight, and a core; calls so often.
 fn load(arguments: &[&str]) -> Result<Vec<f64>, Error> {
-    let [contender, address, calls, in_flight] = arguments else {
-        return Err("the load needs a contender, an address, a number of calls, and how many are in flight".into());
+    let [contender, address, calls, in_flight, core] = arguments else {
+        return Err("the load needs a contender, an address, two numbers of calls and a core".into());
     };
+    core.parse::<Core>()?.keep()?;
     let runtime = Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(caller::call(contender, address.parse()?, calls.parse()?, in_flight.parse()?))
 }

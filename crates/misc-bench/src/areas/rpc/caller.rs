@@ -7,7 +7,7 @@ use tokio::{
     time::{Duration, Instant},
 };
 
-use super::{axum_json, jsonrpsee, raw, reqwest, tonic, user::User};
+use super::{axum_json, jsonrpsee, misc_rpc, raw, reqwest, tonic, user::User};
 use crate::{Error, usage};
 
 /// Calls the procedure, one call after the other.
@@ -22,6 +22,8 @@ pub(super) async fn call(contender: &str, address: SocketAddr, calls: u32, in_fl
     match contender {
         axum_json::NAME => share(axum_json::Client::new(address)?, calls, in_flight).await,
         jsonrpsee::NAME => share(jsonrpsee::Client::new(address)?, calls, in_flight).await,
+        misc_rpc::NAME => share(misc_rpc::Client::new(address)?, calls, in_flight).await,
+        misc_rpc::WITH_POLICY => share(misc_rpc::Client::with_policy(address)?, calls, in_flight).await,
         reqwest::NAME => share(reqwest::Client::new(address)?, calls, in_flight).await,
         tonic::NAME => share(tonic::Client::connect(address).await?, calls, in_flight).await,
         raw::NAME => {

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use tokio::net::TcpListener;
 
-use super::{axum_json, jsonrpsee, raw, reqwest, tonic};
+use super::{axum_json, jsonrpsee, misc_rpc, raw, reqwest, tonic};
 use crate::Error;
 
 /// Lets a contender serve until the work, which gets its address, is done.
@@ -15,6 +15,7 @@ pub(super) async fn serve_while<T>(
     match contender {
         axum_json::NAME | reqwest::NAME => until_done(work, axum_json::serve).await,
         jsonrpsee::NAME => until_done(work, jsonrpsee::serve).await,
+        misc_rpc::NAME | misc_rpc::WITH_POLICY => misc_rpc::serve_while(work).await,
         raw::NAME => until_done(work, raw::serve).await,
         tonic::NAME => until_done(work, tonic::serve).await,
         _ => Err(format!("there is no server `{contender}`").into()),
