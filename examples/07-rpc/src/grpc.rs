@@ -76,7 +76,7 @@ impl Users for Directory {
     ) -> Result<Response<ImportUsersResponse>, Status> {
         let (mut users, mut added) = (request.into_inner(), 0);
         while let Some(NewUser { name, email }) = users.message().await? {
-            match self.add(name, email) {
+            match self.add(&name, &email) {
                 Ok(_) => added += 1,
                 Err(UserError::Taken { .. }) => {}
                 Err(error) => return Err(error.into()),

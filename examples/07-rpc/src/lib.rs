@@ -1,11 +1,15 @@
-//! Users, served by remote procedures of two kinds, and called by one that survives it when they fail.
+//! Users, served by remote procedures of two kinds, and called by a service that goes on when they fail.
 
+mod backend;
 mod directory;
+mod front;
 pub mod grpc;
 mod users;
 
 pub use self::{
+    backend::backend,
     directory::Directory,
+    front::front,
     grpc::grpc,
-    users::{User, UserError},
+    users::{User, UserError, Users, UsersClient, UsersMock},
 };

@@ -1,7 +1,21 @@
-//! The contract.
+//! The contract: what there is to call, for who serves it and for who calls it.
+
+use misc::rpc::{Fault, rpc};
+use serde::{Deserialize, Serialize};
+
+/// Who has an account.
+#[rpc]
+pub trait Users {
+    /// Finds a user.
+    #[rpc(idempotent)]
+    async fn get_user(&self, id: u64) -> Result<User, UserError>;
+
+    /// Adds a user, who gets the next id.
+    async fn add_user(&self, name: &str, email: &str) -> Result<User, UserError>;
+}
 
 /// Somebody with an account.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct User {
     /// Which one it is.
     pub id: u64,
@@ -11,8 +25,8 @@ pub struct User {
     pub email: String,
 }
 
-/// Why a user cannot be had.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+/// Why there is no such user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[non_exhaustive]
 pub enum UserError {
     /// Nobody has that id.
@@ -27,4 +41,13 @@ pub enum UserError {
         /// The address.
         email: String,
     },
+}
+
+impl Fault for UserError {
+    fn code(&self) -> i32 {
+        match self {
+            Self::NotFound { .. } => 404,
+            Self::Taken { .. } => 409,
+        }
+    }
 }
