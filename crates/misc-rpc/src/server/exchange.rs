@@ -54,6 +54,8 @@ impl Exchange {
     pub(crate) fn new<B>(server: Arc<Shared>, request: &mut HttpRequest<B>) -> Self {
         let headers = request.headers();
         let (patience, trace) = match server.options.trusts && !headers.is_empty() {
+            // A layer in front of us may have read it.
+            true if TraceContext::current().is_some() => (head::read_timeout(headers), None),
             true => (head::read_timeout(headers), head::read_trace(headers)),
             false => (None, None),
         };
@@ -67,7 +69,7 @@ impl Exchange {
             began,
             deadline,
             is_shortened: deadline != outer,
-            trace: trace.filter(|_| TraceContext::current().is_none()),
+            trace,
             caller: Slot::of(std::mem::take(request.extensions_mut())),
             work: Work::Unread,
             written: Vec::new(),
