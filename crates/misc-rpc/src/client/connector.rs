@@ -2,27 +2,30 @@
 
 use std::{
     future::Future,
-    io,
+    io::{self, IoSlice},
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
 
-use http::{Request, Uri};
+use http::{Request, Uri, header::HOST, uri::Authority};
+use hyper::rt::{Read, ReadBufCursor, Write};
 #[cfg(feature = "tls")]
 use hyper_rustls::HttpsConnector;
 use hyper_util::{
     client::legacy::{
         Client, ResponseFuture,
-        connect::{Connect, HttpConnector},
+        connect::{Connect, Connected, Connection, HttpConnector},
     },
-    rt::{TokioExecutor, TokioTimer},
+    rt::{TokioExecutor, TokioIo, TokioTimer},
 };
 use misc_core::BoxError;
+use tokio::net::TcpStream;
 use tower_service::Service;
 
 use crate::{
-    client::{config::ClientConfig, trust::Trust},
+    client::{config::ClientConfig, trust::Trust, url::Url},
     payload::Payload,
 };
 
@@ -34,7 +37,7 @@ const KEEPALIVE: Duration = Duration::from_secs(60);
 
 /// The connections of a client.
 pub(super) enum Pool {
-    Plain(Client<Patient<HttpConnector>, Payload>),
+    Plain(Client<Patient<Plain>, Payload>, Option<Arc<Alias>>),
     #[cfg(feature = "tls")]
     Secured(Client<Patient<HttpsConnector<HttpConnector>>, Payload>),
 }
@@ -50,12 +53,19 @@ impl Pool {
             return Ok(Self::Secured(pooled(config, trust.connector(config, tcp)?)));
         }
         let Trust { .. } = trust;
-        Ok(Self::Plain(pooled(config, tcp(config))))
+        // In HTTP/2 the name goes to the server.
+        let alias = if config.http2 { None } else { Alias::of(&config.url).map(Arc::new) };
+        Ok(Self::Plain(pooled(config, Plain { tcp: tcp(config), alias: alias.clone() }), alias))
     }
 
-    pub(super) fn request(&self, request: Request<Payload>) -> ResponseFuture {
+    pub(super) fn request(&self, mut request: Request<Payload>) -> ResponseFuture {
         match self {
-            Self::Plain(client) => client.request(request),
+            Self::Plain(client, alias) => {
+                if let Some(alias) = alias {
+                    alias.put(&mut request);
+                }
+                client.request(request)
+            }
             #[cfg(feature = "tls")]
             Self::Secured(client) => client.request(request),
         }
@@ -84,6 +94,95 @@ where
         .http2_keep_alive_interval(PING)
         .http2_keep_alive_timeout(PING)
         .build(Patient { connector, patience: config.connect_timeout })
+}
+
+/// A short name for the server, by which the pool finds connections: it hashes the name of a host byte by byte, and three
+/// times for each request.
+pub(super) struct Alias {
+    real: Uri,
+    short: Uri,
+}
+
+impl Alias {
+    const NAME: &str = "_";
+
+    fn of(url: &Url) -> Option<Self> {
+        let real: Uri = url.without_user().parse().ok()?;
+        let mut short = real.clone().into_parts();
+        short.authority = Some(Authority::from_static(Self::NAME));
+        Some(Self { real, short: Uri::from_parts(short).ok()? })
+    }
+
+    /// Puts it into a request, unless a layer has sent that elsewhere, or left its host to the pool.
+    fn put(&self, request: &mut Request<Payload>) {
+        if *request.uri() == self.real && request.headers().contains_key(HOST) {
+            *request.uri_mut() = self.short.clone();
+        }
+    }
+}
+
+/// Makes connections without TLS.
+#[derive(Clone)]
+pub(super) struct Plain {
+    tcp: HttpConnector,
+    alias: Option<Arc<Alias>>,
+}
+
+impl Service<Uri> for Plain {
+    type Response = Bare;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Bare, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.tcp.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let alias = self.alias.as_ref().filter(|_| uri.host() == Some(Alias::NAME));
+        let connecting = self.tcp.call(alias.map_or(uri, |alias| alias.real.clone()));
+        Box::pin(async move { Ok(Bare(connecting.await?)) })
+    }
+}
+
+/// A connection of TCP that does not tell its addresses: else the pool puts them into each answer, and nobody reads them.
+pub(super) struct Bare(TokioIo<TcpStream>);
+
+impl Connection for Bare {
+    fn connected(&self) -> Connected {
+        Connected::new()
+    }
+}
+
+impl Read for Bare {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, into)
+    }
+}
+
+impl Write for Bare {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.0.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        parts: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write_vectored(cx, parts)
+    }
 }
 
 /// Makes a connection within a time, whatever that takes: the name's address, the handshake.

@@ -13,10 +13,13 @@ use std::{
     time::Duration,
 };
 
-use http::{HeaderValue, Request, Response, header::AUTHORIZATION};
+use http::{
+    HeaderValue, Request, Response,
+    header::{AUTHORIZATION, HOST},
+};
 use misc_core::{Idempotent, Verdict};
 use misc_rpc::{Builder, Client, Error, MethodName, Payload, Procedure, TransportError};
-use tower::{Layer, Service, layer::layer_fn, service_fn, timeout::TimeoutLayer};
+use tower::{Layer, Service, layer::layer_fn, service_fn, timeout::TimeoutLayer, util::MapRequestLayer};
 use tower_http::set_header::SetRequestHeaderLayer;
 
 use super::support::{Backend, Recorder, whole};
@@ -38,6 +41,36 @@ async fn a_layer_of_tower_http_adds_a_header() {
     let client = Client::builder(backend.url()).layer(layer).build().expect("valid");
     get(&client).await.expect("an answer");
     assert_eq!(recorder.seen()[0].headers["authorization"], "Bearer t0k3n");
+}
+
+#[tokio::test]
+async fn a_layer_sends_a_request_elsewhere() {
+    let (here, there) = (Recorder::new(), Recorder::new());
+    let (backend, other) = (Backend::start(here.clone()).await, Backend::start(there.clone()).await);
+    let elsewhere: http::Uri = format!("{}?v=2", other.url()).parse().expect("a URL");
+    let layer = MapRequestLayer::new(move |mut request: Request<Payload>| {
+        request.uri_mut().clone_from(&elsewhere);
+        request.headers_mut().remove(HOST);
+        request
+    });
+    let client = Client::builder(backend.url()).layer(layer).build().expect("valid");
+    get(&client).await.expect("an answer");
+    assert!(here.seen().is_empty());
+    assert_eq!(there.seen()[0].headers["host"], other.address().to_string());
+    assert_eq!(there.seen()[0].uri.query(), Some("v=2"));
+}
+
+#[tokio::test]
+async fn a_layer_leaves_the_host_to_the_pool() {
+    let recorder = Recorder::new();
+    let backend = Backend::start(recorder.clone()).await;
+    let layer = MapRequestLayer::new(|mut request: Request<Payload>| {
+        request.headers_mut().remove(HOST);
+        request
+    });
+    let client = Client::builder(backend.url()).layer(layer).build().expect("valid");
+    get(&client).await.expect("an answer");
+    assert_eq!(recorder.seen()[0].headers["host"], backend.address().to_string());
 }
 
 #[tokio::test(start_paused = true)]
