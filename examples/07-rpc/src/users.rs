@@ -1,6 +1,7 @@
 //! The contract: what there is to call, for who serves it and for who calls it.
 
 use misc::rpc::{Fault, rpc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Who has an account.
@@ -15,7 +16,7 @@ pub trait Users {
 }
 
 /// Somebody with an account.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct User {
     /// Which one it is.
     pub id: u64,

@@ -17,7 +17,7 @@ async fn anyone_with_curl_is_a_client() {
     let discover = r#"{"jsonrpc":"2.0","id":1,"method":"rpc.discover"}"#;
     let (status, document) = post(&app, "users", "/rpc", discover).await;
     assert_eq!(status, 200);
-    for told in ["openrpc", "get_user", "Finds a user.", "add_user"] {
+    for told in ["openrpc", "get_user", "Finds a user.", "add_user", "Where to write to."] {
         assert!(document.contains(told), "`{told}` is not in {document}");
     }
     app.stop().await.assert_clean().await;
