@@ -6,6 +6,7 @@ mod http;
 mod lifecycle;
 mod log;
 mod metrics;
+mod resilience;
 mod rpc;
 mod scheduler;
 mod scrape;
@@ -20,6 +21,7 @@ pub const AREAS: &[&Area] = &[
     &lifecycle::AREA,
     &log::AREA,
     &metrics::AREA,
+    &resilience::AREA,
     &rpc::AREA,
     &scheduler::AREA,
     &scrape::AREA,

@@ -9,7 +9,6 @@ mod erased;
 mod gather;
 mod method;
 mod metrics;
-mod procedure;
 mod propagate;
 mod request;
 pub(crate) mod transport;
@@ -29,10 +28,9 @@ use tower_service::Service;
 
 pub(crate) use self::{answer::BadAnswer, transport::chain};
 pub use self::{
-    builder::{Builder, Refused},
+    builder::Builder,
     config::ClientConfig,
     method::{ClientMethod, MethodName},
-    procedure::Procedure,
     transport::{Transport, TransportError, TransportFuture},
     url::Url,
 };
@@ -42,7 +40,7 @@ use self::{
     request::Template,
     transport::Wire,
 };
-use crate::payload::Payload;
+use crate::{contract::Procedure, payload::Payload};
 
 /// Calls the procedures of one server, by JSON-RPC 2.0 over HTTP. Cheap to clone.
 ///

@@ -2,6 +2,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod caller;
+mod client;
 pub mod code;
 mod contract;
 mod error;
@@ -129,6 +130,9 @@ pub use misc_macros::rpc;
 
 pub use self::{
     caller::Caller,
+    client::{
+        Builder, Client, ClientConfig, ClientMethod, MethodName, Transport, TransportError, TransportFuture, Url,
+    },
     contract::{Contract, Param, Procedure},
     error::Error,
     fault::{Fault, Never},

@@ -24,6 +24,7 @@ use crate::{
         trust::Trust,
     },
     payload::Payload,
+    server::Refused,
 };
 
 /// Builds a [`Client`], or something that is made of one, such as the client of a trait.
@@ -194,7 +195,7 @@ impl<C, L> Builder<C, L> {
             (Ok(wire), Ok(destination)) if reasons.is_empty() => Ok(self.assemble(wire, destination).into()),
             (wire, destination) => {
                 let found = [destination.err().unwrap_or_default(), wire.err().unwrap_or_default(), reasons];
-                Err(Refused { reasons: found.concat() })
+                Err(Refused::of(found.concat()))
             }
         }
     }
@@ -226,17 +227,3 @@ impl<C, L: fmt::Debug> fmt::Debug for Builder<C, L> {
         f.debug_struct("Builder").field("config", &self.config).field("layer", &self.layer).finish_non_exhaustive()
     }
 }
-
-/// Why a client cannot be built: every reason that was found.
-#[derive(Debug)]
-pub struct Refused {
-    reasons: Vec<String>,
-}
-
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the client cannot be built: {}", self.reasons.join("; "))
-    }
-}
-
-impl std::error::Error for Refused {}

@@ -16,9 +16,9 @@ use crate::{
     client::{
         Client, Shared, answer,
         metrics::{Instruments, Outcome},
-        procedure::Procedure,
         request::Opening,
     },
+    contract::Procedure,
     error::{Error, Failure, Kind},
     fault::Fault,
     payload::Payload,
@@ -75,11 +75,11 @@ struct Inner {
 
 impl ClientMethod {
     pub(super) fn new(client: Client, procedure: &Procedure) -> Self {
-        let name = procedure.name();
+        let name = procedure.name;
         let extensions = client.shared.has_layers.then(|| {
             let mut extensions = Extensions::new();
             extensions.insert(MethodName(name));
-            if procedure.is_idempotent() {
+            if procedure.idempotent {
                 extensions.insert(Idempotent);
             }
             extensions

@@ -4,7 +4,8 @@ use std::{collections::HashSet, fmt};
 
 use crate::{contract::Procedure, methods::Methods};
 
-/// Why [`Server::new`](crate::Server::new) refuses methods: all that is wrong with them.
+/// Why [`Server::new`](crate::Server::new) refuses methods, or [`Builder::build`](crate::Builder::build) settings: all
+/// that is wrong with them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused(Vec<String>);
 
@@ -13,6 +14,10 @@ impl Refused {
     #[must_use]
     pub fn problems(&self) -> &[String] {
         &self.0
+    }
+
+    pub(crate) fn of(problems: Vec<String>) -> Self {
+        Self(problems)
     }
 
     /// Looks at all methods.

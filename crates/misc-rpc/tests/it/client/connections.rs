@@ -170,7 +170,7 @@ async fn a_connection_is_made_in_time_or_not_at_all() {
 }
 
 /// Answers each connection with these bytes, once a request has come, and closes it.
-async fn raw(answer: &'static [u8]) -> (String, JoinSet<()>) {
+fn raw(answer: &'static [u8]) -> (String, JoinSet<()>) {
     let listener = listen(([127, 0, 0, 1], 0).into());
     let url = format!("http://{}/rpc", listener.local_addr().expect("an address"));
     let mut tasks = JoinSet::new();
@@ -187,7 +187,7 @@ async fn raw(answer: &'static [u8]) -> (String, JoinSet<()>) {
 
 #[tokio::test]
 async fn a_connection_that_breaks_is_told_and_was_reached() {
-    let (url, _server) = raw(b"").await;
+    let (url, _server) = raw(b"");
     let error = one(&client(url.clone())).await.expect_err("no answer");
     assert!(!error.is_connect() && !error.is_timeout());
     assert_eq!(
@@ -197,10 +197,10 @@ async fn a_connection_that_breaks_is_told_and_was_reached() {
              completed"
         )
     );
-    let (url, _server) = raw(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"jsonrpc\"").await;
+    let (url, _server) = raw(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"jsonrpc\"");
     let error = one(&client(url)).await.expect_err("half an answer");
     assert!(whole(&error).contains(": the connection broke in the midst of the answer: "), "{}", whole(&error));
-    let (url, _server) = raw(b"SSH-2.0-OpenSSH_9.6\r\n").await;
+    let (url, _server) = raw(b"SSH-2.0-OpenSSH_9.6\r\n");
     let error = one(&client(url)).await.expect_err("no HTTP");
     assert!(whole(&error).contains(": the connection broke before the answer: "), "{}", whole(&error));
 }

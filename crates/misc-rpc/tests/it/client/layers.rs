@@ -141,7 +141,7 @@ async fn a_connection_that_was_not_made_is_known_through_the_error_of_a_layer() 
     let client = Client::builder("http://127.0.0.1:1/rpc").layer(layer_fn(Mapped)).build().expect("valid");
     let error = get(&client).await.expect_err("nobody is there");
     assert!(error.is_connect());
-    assert!(error.source().is_some_and(|source| source.is::<Through<TransportError>>()));
+    assert!(error.source().is_some_and(<dyn StdError>::is::<Through<TransportError>>));
 }
 
 /// Notes its name on the way in.
@@ -260,7 +260,7 @@ async fn layers_see_the_method_and_the_whole_url() {
     let layer = layer_fn(move |inner: misc_rpc::Transport| {
         let keep = Arc::clone(&keep);
         service_fn(move |request: Request<Payload>| {
-            let name = request.extensions().get::<MethodName>().map(|name| name.as_str());
+            let name = request.extensions().get::<MethodName>().map(MethodName::as_str);
             keep.lock().expect("unspoiled").push((name, request.uri().to_string()));
             inner.clone().call(request)
         })

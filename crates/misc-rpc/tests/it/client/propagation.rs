@@ -5,9 +5,11 @@ use std::{
     time::Duration,
 };
 
-use misc_core::{Deadline, TraceContext};
+use misc_core::{App, Context, Deadline, TraceContext, Tracer};
 use misc_rpc::{Client, Error, Methods, Never, Server};
+use misc_test::{Logs, TestApp};
 use tokio::time::sleep;
+use tracing::Instrument as _;
 
 use super::support::{Backend, Recorder};
 
@@ -97,4 +99,36 @@ async fn a_trace_is_written_as_it_is() {
     for name in ["traceparent", "tracestate", "x-envoy-expected-rq-timeout-ms"] {
         assert!(!none.headers.contains_key(name), "{name}");
     }
+}
+
+/// Names each span by its id.
+struct ById;
+
+impl Tracer for ById {
+    fn current(&self) -> Option<TraceContext> {
+        let id = tracing::Span::current().id()?;
+        TraceContext::new(1, id.into_u64(), true)
+    }
+
+    fn adopt(&self, _: &tracing::Span, _: &TraceContext) {}
+}
+
+#[tokio::test]
+async fn the_span_of_the_call_is_the_parent_where_spans_are_exported() {
+    let _logs = Logs::capture();
+    let recorder = Recorder::new();
+    let client = Client::over(recorder.clone());
+    let app = App::new("shop").tracer(ById).service("work", async move |ctx: Context| {
+        let outer = tracing::info_span!("work");
+        let current = || TraceContext::current().expect("a span").span_id();
+        assert_eq!(get(&client).instrument(outer.clone()).await?, 1);
+        ctx.ready();
+        let came = recorder.seen();
+        let sent = came[0].headers["traceparent"].to_str().expect("a text");
+        let sent = TraceContext::parse(sent).expect("valid");
+        assert_eq!(sent.trace_id(), 1);
+        assert_ne!(sent.span_id(), outer.in_scope(current));
+        Ok(())
+    });
+    TestApp::start(app).await.ended().await.assert_ok();
 }
