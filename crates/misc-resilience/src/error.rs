@@ -1,6 +1,6 @@
 //! Why a call has failed.
 
-use std::{error::Error as StdError, fmt, sync::Arc, time::Duration};
+use std::{error::Error as StdError, fmt, io, sync::Arc, time::Duration};
 
 use crate::breaker::BreakerState;
 
@@ -12,7 +12,7 @@ pub struct Error<E>(Kind<E>);
 enum Kind<E> {
     Inner(E),
     Rejected(Rejection),
-    TimedOut,
+    TimedOut(io::Error),
 }
 
 impl<E> Error<E> {
@@ -21,7 +21,7 @@ impl<E> Error<E> {
     }
 
     pub(crate) fn timed_out() -> Self {
-        Self(Kind::TimedOut)
+        Self(Kind::TimedOut(io::ErrorKind::TimedOut.into()))
     }
 
     /// Returns the error of the call itself.
@@ -29,7 +29,7 @@ impl<E> Error<E> {
     pub fn inner(&self) -> Option<&E> {
         match &self.0 {
             Kind::Inner(error) => Some(error),
-            Kind::Rejected(_) | Kind::TimedOut => None,
+            Kind::Rejected(_) | Kind::TimedOut(_) => None,
         }
     }
 
@@ -49,7 +49,7 @@ impl<E> Error<E> {
     pub fn rejection(&self) -> Option<&Rejection> {
         match &self.0 {
             Kind::Rejected(rejection) => Some(rejection),
-            Kind::Inner(_) | Kind::TimedOut => None,
+            Kind::Inner(_) | Kind::TimedOut(_) => None,
         }
     }
 
@@ -66,9 +66,11 @@ impl<E> Error<E> {
     }
 
     /// Tells whether the call took too long.
+    ///
+    /// Its source is an [`io::Error`] of the kind `TimedOut`, by which clients know it that do not know this crate.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
-        matches!(self.0, Kind::TimedOut)
+        matches!(self.0, Kind::TimedOut(_))
     }
 }
 
@@ -83,7 +85,7 @@ impl<E: fmt::Display> fmt::Display for Error<E> {
         match &self.0 {
             Kind::Inner(error) => error.fmt(f),
             Kind::Rejected(rejection) => rejection.fmt(f),
-            Kind::TimedOut => f.write_str("it took too long"),
+            Kind::TimedOut(_) => f.write_str("it took too long"),
         }
     }
 }
@@ -92,7 +94,8 @@ impl<E: StdError + 'static> StdError for Error<E> {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match &self.0 {
             Kind::Inner(error) => error.source(),
-            Kind::Rejected(_) | Kind::TimedOut => None,
+            Kind::TimedOut(error) => Some(error),
+            Kind::Rejected(_) => None,
         }
     }
 }

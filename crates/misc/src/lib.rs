@@ -4,6 +4,8 @@
 #![cfg_attr(all(doctest, feature = "http", feature = "log", feature = "test"), doc = include_str!("../../../README.md"))]
 // So is what the guide to settings shows.
 #![cfg_attr(all(doctest, feature = "config", feature = "log"), doc = include_str!("../../../docs/configuration.md"))]
+// What the guide to calls shows.
+#![cfg_attr(all(doctest, feature = "health", feature = "http", feature = "resilience", feature = "rpc"), doc = include_str!("../../../docs/calling.md"))]
 // And what the guide to tasks shows.
 #![cfg_attr(all(doctest, feature = "health", feature = "scheduler-tokio-cron"), doc = include_str!("../../../docs/scheduling.md"))]
 
