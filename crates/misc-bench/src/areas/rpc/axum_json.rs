@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use axum::{
     Json, Router,
-    http::{Method, Request, StatusCode, header::CONTENT_TYPE},
+    http::{Method, Request, StatusCode, Uri, header::CONTENT_TYPE},
     routing::post,
 };
 use bytes::Bytes;
@@ -38,7 +38,7 @@ async fn get_user(Json(GetUser { id }): Json<GetUser>) -> Json<User> {
 #[derive(Clone)]
 pub(super) struct Client {
     pool: Pool<HttpConnector, Full<Bytes>>,
-    url: axum::http::Uri,
+    url: Uri,
 }
 
 impl Client {
