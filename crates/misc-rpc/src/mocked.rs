@@ -67,7 +67,3 @@ impl<F: ?Sized> fmt::Debug for Mocked<F> {
 pub fn serve(methods: Methods) -> Server {
     Server::new(methods).unwrap_or_else(|refused| panic!("{refused}"))
 }
-
-#[cfg(doctest)]
-#[doc = include_str!("../README.contract.md")]
-struct Readme;
