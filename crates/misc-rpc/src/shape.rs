@@ -127,15 +127,18 @@ mod imp {
     use serde_json::Value;
 
     pub(super) type Describe = Infallible;
-    pub(super) type Generator = ();
+    /// Describes nothing.
+    pub(super) struct Generator;
 
-    pub(super) fn generator() {}
+    pub(super) fn generator() -> Generator {
+        Generator
+    }
 
-    pub(super) fn describe(never: Describe, (): &mut Generator) -> Value {
+    pub(super) fn describe(never: Describe, _: &mut Generator) -> Value {
         match never {}
     }
 
-    pub(super) fn definitions((): Generator) -> BTreeMap<String, Value> {
+    pub(super) fn definitions(_: Generator) -> BTreeMap<String, Value> {
         BTreeMap::new()
     }
 }

@@ -1,6 +1,6 @@
 //! What `rpc.discover` tells.
 
-use misc_rpc::{Contract, Fault, Methods, Never, Param, Procedure, Server, Shape, code};
+use misc_rpc::{Contract, Fault, Methods, Never, Param, Procedure, Server, code};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -82,6 +82,7 @@ async fn takes_no_parameters() {
 
 #[cfg(feature = "schema")]
 mod described {
+    use misc_rpc::Shape;
     use schemars::JsonSchema;
 
     use super::*;
