@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response, header::USER_AGENT};
 use http_body::Body;
 use misc_core::{BoxError, Meter};
 use tower_layer::{Identity, Layer, Stack};
@@ -52,6 +52,7 @@ pub struct Builder<C = Client, L = Identity> {
     meter: Meter,
     service: Option<Box<dyn Erased>>,
     trust: Trust,
+    user_agent: Option<HeaderValue>,
     makes: PhantomData<fn() -> C>,
 }
 
@@ -65,6 +66,7 @@ impl<C> Builder<C> {
             meter: Meter::default(),
             service: None,
             trust: Trust::default(),
+            user_agent: None,
             makes: PhantomData,
         }
     }
@@ -75,8 +77,9 @@ impl<C, L> Builder<C, L> {
     ///
     /// The service that it makes is cloned for each call, and has to be [`Sync`].
     pub fn layer<M>(self, layer: M) -> Builder<C, Stack<M, L>> {
-        let Self { config, layer: outer, meter, service, trust, makes, .. } = self;
-        Builder { config, layer: Stack::new(layer, outer), has_layers: true, meter, service, trust, makes }
+        let Self { config, layer: outer, meter, service, trust, user_agent, makes, .. } = self;
+        let layer = Stack::new(layer, outer);
+        Builder { config, layer, has_layers: true, meter, service, trust, user_agent, makes }
     }
 
     /// Sets how long a call may take, with all that layers do; `None` for as long as it takes (30 s).
@@ -122,6 +125,12 @@ impl<C, L> Builder<C, L> {
     #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
     pub fn ca_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.trust.add(pem.into());
+        self
+    }
+
+    /// Says in each request who sends it, such as `shop/1.2`, in the header `User-Agent` (nothing: each header costs).
+    pub fn user_agent(mut self, agent: HeaderValue) -> Self {
+        self.user_agent = Some(agent);
         self
     }
 
@@ -212,7 +221,8 @@ impl<C, L> Builder<C, L> {
         B::Data: Send,
     {
         let ClientConfig { timeout, answer_size, .. } = self.config;
-        let Destination { target, template, peer } = destination;
+        let Destination { target, mut template, peer } = destination;
+        template.headers.extend(self.user_agent.map(|agent| (USER_AGENT, agent)));
         let has_layers = self.has_layers || matches!(wire, Wire::Local(_));
         let meter = peer.label(&self.meter);
         let service = Box::new(self.layer.layer(Transport::new(wire, answer_size, self.has_layers)));

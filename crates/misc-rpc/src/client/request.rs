@@ -2,7 +2,7 @@
 
 use http::{
     Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, Uri,
-    header::{ACCEPT, CONTENT_TYPE, USER_AGENT},
+    header::CONTENT_TYPE,
 };
 use misc_core::BoxError;
 use serde::Serialize;
@@ -10,10 +10,10 @@ use serde::Serialize;
 use crate::payload::Payload;
 
 static JSON: HeaderValue = HeaderValue::from_static("application/json");
-static AGENT: HeaderValue = HeaderValue::from_static(concat!("misc-rpc/", env!("CARGO_PKG_VERSION")));
 
-/// How many headers a request has, mostly: those here, the trace and the deadline, and one or two of layers.
-const HEADERS: usize = 8;
+/// How many headers a request has, mostly: those here, the trace with its state, the deadline, and the length that the
+/// connection adds. One more takes twice the memory, from where that is slow to get.
+const HEADERS: usize = 6;
 /// What most parameters fit in.
 const PARAMS: usize = 128;
 
@@ -26,7 +26,7 @@ pub(super) struct Template {
 }
 
 impl Template {
-    /// Makes a request.
+    /// Makes a request. It has no `Accept`: an answer is JSON, or none.
     pub(super) fn request(&self, body: Vec<u8>, extensions: Option<Extensions>) -> Request<Payload> {
         let mut request = Request::new(Payload::from(body));
         *request.method_mut() = Method::POST;
@@ -37,8 +37,6 @@ impl Template {
         let headers = request.headers_mut();
         *headers = HeaderMap::with_capacity(HEADERS);
         headers.insert(CONTENT_TYPE, JSON.clone());
-        headers.insert(ACCEPT, JSON.clone());
-        headers.insert(USER_AGENT, AGENT.clone());
         for (name, value) in &self.headers {
             headers.insert(name, value.clone());
         }

@@ -2,9 +2,11 @@
 
 use std::fmt::Debug;
 
+use http::HeaderValue;
 use misc_core::BoxError;
 use misc_rpc::{Client, ClientMethod, Error, Fault, Methods, Never, Server};
 use serde::{Deserialize, Serialize};
+use tower::layer::util::Identity;
 
 use super::support::{Backend, Recorder, whole};
 
@@ -64,12 +66,29 @@ async fn a_request_is_a_post_of_json() {
     one(&client.method("get"), &()).await;
     let [came] = &recorder.seen()[..] else { panic!("one request") };
     assert_eq!((came.method.as_str(), came.uri.to_string()), ("POST", "/rpc".to_owned()));
-    let header = |name: &str| came.headers[name].to_str().expect("a text").to_owned();
-    assert_eq!(header("content-type"), "application/json");
-    assert_eq!(header("accept"), "application/json");
-    assert_eq!(header("host"), backend.address().to_string());
-    assert_eq!(header("content-length"), came.body.len().to_string());
-    assert!(header("user-agent").starts_with("misc-rpc/"));
+    let mut headers: Vec<_> = came.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+    headers.sort_unstable();
+    let (host, size) = (backend.address().to_string(), came.body.len().to_string());
+    let timeout = came.headers["x-envoy-expected-rq-timeout-ms"].as_bytes();
+    assert_eq!(
+        headers,
+        [
+            ("content-length", size.as_bytes()),
+            ("content-type", b"application/json"),
+            ("host", host.as_bytes()),
+            ("x-envoy-expected-rq-timeout-ms", timeout),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_request_says_who_sends_it_if_asked_to() {
+    let recorder = Recorder::new();
+    let agent = HeaderValue::from_static("shop/1.2");
+    let client = Client::builder("").over(recorder.clone()).user_agent(agent).layer(Identity::new()).build();
+    one(&client.expect("valid").method("get"), &()).await;
+    let [came] = &recorder.seen()[..] else { panic!("one request") };
+    assert_eq!(came.headers["user-agent"], "shop/1.2");
 }
 
 #[tokio::test]
