@@ -12,6 +12,7 @@ mod mocked;
 mod openrpc;
 mod outcome;
 mod payload;
+mod scan;
 mod server;
 mod shape;
 

@@ -19,13 +19,21 @@ use crate::{
     error::{Failure, Kind, Remote, Unlike},
     fault::{Fault, Never},
     payload::Payload,
+    scan::Scanner,
 };
 
 /// How many bytes of an answer that cannot be read are quoted.
 const QUOTED: usize = 200;
+/// In how many bytes of an answer its result begins, mostly.
+const BEGINNING: usize = 200;
 
 /// Reads the answer of a call.
 pub(super) fn read<T: DeserializeOwned, E: Fault>(id: u64, response: &Response<Payload>) -> Result<T, Kind<E>> {
+    if response.status().is_success()
+        && let Some(result) = scan(id, response.body().as_bytes())
+    {
+        return Ok(result);
+    }
     let answer: Answer<'_, T> = parse(response)?;
     let bad = |why: &str| Err(BadAnswer::new(response, why.into()).into());
     if !answer.is_version_2 {
@@ -44,6 +52,23 @@ pub(super) fn read<T: DeserializeOwned, E: Fault>(id: u64, response: &Response<P
         (_, None) if !response.status().is_success() => bad("it has a result, and its status says otherwise"),
         (Some(result), None) => Ok(result),
         (None, None) => serde_json::from_str("null").map_err(|error| BadAnswer::new(response, error.into()).into()),
+    }
+}
+
+/// Reads an answer with a result that is written as most are. A parser reads the others, and finds the same.
+fn scan<T: DeserializeOwned>(id: u64, answer: &[u8]) -> Option<T> {
+    let (mut is_version_2, mut is_ours, mut result) = (false, false, None);
+    let mut json = Scanner::object(str::from_utf8(answer).ok()?)?;
+    loop {
+        match json.key()? {
+            "jsonrpc" if !is_version_2 => is_version_2 = json.text()? == r#""2.0""#,
+            "id" if !is_ours => is_ours = json.digits()? == itoa::Buffer::new().format(id),
+            "result" if result.is_none() => result = Some(json.value()?),
+            _ => return None,
+        }
+        if !json.has_next()? {
+            return result.filter(|_| is_version_2 && is_ours);
+        }
     }
 }
 
@@ -253,84 +278,26 @@ fn seconds(headers: &HeaderMap) -> Option<Option<Duration>> {
 }
 
 /// Tells whether an answer has a result, if that is soon to see.
-fn begins_with_result(bytes: &[u8]) -> bool {
-    let Some(mut rest) = skip(bytes, b'{') else { return false };
-    if !rest.trim_ascii_end().ends_with(b"}") {
-        return false;
-    }
-    loop {
-        let Some((key, value)) = key(rest) else { return false };
-        if key == b"result" {
-            // Some servers have a result of `null` beside an error.
-            return !value.starts_with(b"null");
+fn begins_with_result(answer: &[u8]) -> bool {
+    let seen = || {
+        let mut json = Scanner::object(answer[..answer.len().min(BEGINNING)].utf8_chunks().next()?.valid())?;
+        while json.key()? != "result" {
+            json.raw()?;
+            json.has_next()?;
         }
-        let Some(next) = after_scalar(value) else { return false };
-        rest = next;
-    }
-}
-
-fn key(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (key, rest) = text(bytes)?;
-    Some((key, skip(rest, b':')?.trim_ascii_start()))
-}
-
-/// Passes over a number or a text, and the comma after it.
-fn after_scalar(value: &[u8]) -> Option<&[u8]> {
-    let rest = match text(value) {
-        Some((_, rest)) => rest,
-        None => &value[value.iter().position(|byte| !byte.is_ascii_digit())?..],
+        // Some servers have a result of `null` beside an error.
+        json.first().filter(|byte| *byte != b'n')
     };
-    skip(rest, b',')
-}
-
-/// Reads a text up to its first quote. One that is escaped is not its end, but no key and no colon can follow it, for a
-/// quote within a text never begins one.
-fn text(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let bytes = skip(bytes, b'"')?;
-    let end = bytes.iter().position(|byte| *byte == b'"')?;
-    Some((&bytes[..end], &bytes[end + 1..]))
-}
-
-fn skip(bytes: &[u8], byte: u8) -> Option<&[u8]> {
-    bytes.trim_ascii_start().strip_prefix(&[byte])
+    answer.trim_ascii_end().ends_with(b"}") && seen().is_some()
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use serde_json::{Value, json};
+    use serde_json::Value;
 
     use super::*;
-
-    /// Bodies that are answers, nearly so, or not at all.
-    fn bodies() -> impl Strategy<Value = Vec<u8>> {
-        let scalar = prop_oneof![
-            Just(json!("2.0")),
-            Just(json!(1)),
-            Just(json!(null)),
-            Just(json!({"code": 1, "message": "\"}"})),
-            Just(json!([{"result": 1}])),
-            "[a-z\"\\\\{}:,]{0,8}".prop_map(Value::from),
-        ];
-        let key = prop_oneof![
-            Just("jsonrpc".to_owned()),
-            Just("id".to_owned()),
-            Just("result".to_owned()),
-            Just("error".to_owned()),
-            "[a-z\"\\\\]{0,4}"
-        ];
-        let space = prop_oneof![Just(""), Just(" "), Just("\n\t")];
-        let members = proptest::collection::vec((key, scalar, space), 0..6);
-        let written = members.prop_map(|members| {
-            let member = |(key, value, space): (String, Value, &str)| {
-                format!("{space}{}{space}:{space}{value}{space}", Value::from(key))
-            };
-            let members: Vec<_> = members.into_iter().map(member).collect();
-            format!("{{{}}}", members.join(",")).into_bytes()
-        });
-        let cut = (written.clone(), 0..80_usize).prop_map(|(body, at)| body[..at.min(body.len())].to_vec());
-        prop_oneof![3 => written, 1 => cut, 1 => proptest::collection::vec(any::<u8>(), 0..40)]
-    }
+    use crate::scan::tests::bodies;
 
     proptest! {
         #[test]
@@ -339,6 +306,16 @@ mod tests {
             let all: Result<Answer<'_, IgnoredAny>, _> = serde_json::from_slice(&body);
             if let (true, Ok(answer)) = (seen, all) {
                 prop_assert!(answer.has_result);
+            }
+        }
+
+        #[test]
+        fn what_is_scanned_is_what_is_parsed(body in bodies()) {
+            if let Some(result) = scan::<Value>(1, &body) {
+                let answer: Answer<'_, Value> = serde_json::from_slice(&body).expect("an answer");
+                prop_assert!(answer.is_version_2 && answer.has_result && answer.error.is_none());
+                prop_assert_eq!(answer.id.map(RawValue::get), Some("1"));
+                prop_assert_eq!(answer.result.unwrap_or_default(), result);
             }
         }
 

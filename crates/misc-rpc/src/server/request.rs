@@ -8,6 +8,8 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
+use crate::scan::Scanner;
+
 /// A body that is JSON.
 #[derive(Debug)]
 pub(crate) enum Message {
@@ -23,6 +25,9 @@ pub(crate) enum Message {
 impl Message {
     /// Reads a body; an error if it is no JSON.
     pub(crate) fn read(body: &str, most: usize) -> serde_json::Result<Self> {
+        if let Some(envelope) = Envelope::scan(body) {
+            return Ok(Self::Single(Parts::of(&envelope, body)));
+        }
         let mut json = serde_json::Deserializer::from_str(body);
         let message = match first(body) {
             Some(b'{') => Self::Single(Parts::of(&Envelope::deserialize(&mut json)?, body)),
@@ -62,7 +67,7 @@ impl Parts {
 }
 
 /// The members of a request, as they are written; one that is there twice is empty, since nobody knows what is meant.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 struct Envelope<'a> {
     jsonrpc: Option<&'a str>,
     method: Option<&'a str>,
@@ -70,7 +75,28 @@ struct Envelope<'a> {
     id: Option<&'a str>,
 }
 
-impl Envelope<'_> {
+impl<'a> Envelope<'a> {
+    /// Reads a request that is written as most are. A parser reads the others, and finds the same.
+    fn scan(request: &'a str) -> Option<Self> {
+        let mut envelope = Self::default();
+        let mut json = Scanner::object(request)?;
+        loop {
+            let slot = match json.key()? {
+                "jsonrpc" => &mut envelope.jsonrpc,
+                "method" => &mut envelope.method,
+                "params" => &mut envelope.params,
+                "id" => &mut envelope.id,
+                _ => return None,
+            };
+            if slot.replace(json.raw()?).is_some() {
+                return None;
+            }
+            if !json.has_next()? {
+                return Some(envelope);
+            }
+        }
+    }
+
     fn is_valid(&self) -> bool {
         let is_2_0 = |version: &str| string(version).is_some_and(|version| version == "2.0");
         let is_structured = |params: &str| matches!(first(params), Some(b'{' | b'[')) || params == "null";
@@ -201,4 +227,32 @@ fn place(text: &str, part: &str) -> Range<usize> {
 /// Returns the first byte that is no white space.
 fn first(json: &str) -> Option<u8> {
     json.bytes().find(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r'))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::scan::tests::bodies;
+
+    proptest! {
+        #[test]
+        fn what_is_scanned_is_what_is_parsed(body in bodies()) {
+            if let Ok(body) = str::from_utf8(&body)
+                && let Some(envelope) = Envelope::scan(body)
+            {
+                prop_assert_eq!(serde_json::from_str(body).ok(), Some(envelope));
+            }
+        }
+    }
+
+    #[test]
+    fn what_most_send_is_scanned() {
+        let body = r#"{"jsonrpc":"2.0", "method":"get_user","id":7,"params":{"id":7,"name":"\u0041"}}"#;
+        assert!(Envelope::scan(body).is_some());
+        for other in [r#"{"jsonrpc":"2.0","method":"get\n"}"#, r#"{"method":"get","method":"get"}"#, "{}", r#"{"id":07}"#] {
+            assert_eq!(Envelope::scan(other), None, "{other}");
+        }
+    }
 }
