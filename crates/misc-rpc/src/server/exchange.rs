@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request as HttpRequest, Response, StatusCode};
+use http::{Extensions, Response, StatusCode};
 use misc_core::{Deadline, TraceContext};
 use tokio::{
     task::coop::unconstrained,
@@ -18,7 +18,7 @@ use tokio::{
 use super::{
     batch::Batch,
     call::{Begun, Call, Request},
-    head,
+    head::{self, Head},
     meters::Outcome,
     request::{Message, Parts},
     shared::{Shared, Target},
@@ -50,13 +50,12 @@ enum Work {
 }
 
 impl Exchange {
-    /// Reads the head of a request.
-    pub(crate) fn new<B>(server: Arc<Shared>, request: &mut HttpRequest<B>) -> Self {
-        let headers = request.headers();
-        let (patience, trace) = match server.options.trusts && !headers.is_empty() {
+    /// Begins with what the head of a request says.
+    pub(crate) fn new(server: Arc<Shared>, head: &Head<'_>, extensions: Extensions) -> Self {
+        let (patience, trace) = match server.options.trusts {
             // A layer in front of us may have read it.
-            true if TraceContext::current().is_some() => (head::read_timeout(headers), None),
-            true => (head::read_timeout(headers), head::read_trace(headers)),
+            true if TraceContext::current().is_some() => (head.timeout(), None),
+            true => (head.timeout(), head.trace()),
             false => (None, None),
         };
         let own = server.options.timeout.into_iter().chain(patience).min();
@@ -70,7 +69,7 @@ impl Exchange {
             deadline,
             is_shortened: deadline != outer,
             trace,
-            caller: Slot::of(std::mem::take(request.extensions_mut())),
+            caller: Slot::of(extensions),
             work: Work::Unread,
             written: Vec::new(),
             alarm: None,
@@ -102,16 +101,7 @@ impl Exchange {
         let message = str::from_utf8(&body).ok().and_then(|text| Some((text, Message::read(text, most).ok()?)));
         let is_late = self.deadline.is_some_and(Deadline::is_over);
         let (code, why) = match message {
-            Some((text, Message::Single(parts))) => {
-                return match self.begin_single(text, parts, is_late) {
-                    Begun::Running(call) => {
-                        self.work = Work::Single(body, call);
-                        self.poll(cx)
-                    }
-                    Begun::Answered => Poll::Ready(self.finish(false)),
-                    Begun::Refused => Poll::Ready(self.finish(true)),
-                };
-            }
+            Some((text, Message::Single(parts))) => return self.begin_single(&body, text, parts, is_late, cx),
             Some((_, Message::Batch(requests))) => {
                 self.written.push(b'[');
                 self.work = Work::Batch(Box::new(Batch::new(body, requests)));
@@ -126,31 +116,52 @@ impl Exchange {
         Poll::Ready(self.reject(StatusCode::OK, code, why.as_deref()))
     }
 
-    fn begin_single(&mut self, text: &str, parts: Parts, is_late: bool) -> Begun {
+    /// Begins a call and goes on with it, at once.
+    fn begin_single(
+        &mut self,
+        body: &Bytes,
+        text: &str,
+        parts: Parts,
+        is_late: bool,
+        cx: &mut Context<'_>,
+    ) -> Poll<Response<Payload>> {
         // Most answers are shorter.
-        self.written.reserve(128);
-        let mut begun = Begun::Answered;
-        self.within(|Self { server, trace, began, written, .. }| {
+        self.written = Vec::with_capacity(128);
+        let (mut polled, mut is_busy) = (Poll::Ready(()), false);
+        self.within(|Self { server, trace, began, work, written, .. }| {
             let request = Request { text, parts, at: 0, trace: trace.as_ref(), began: *began, is_late };
-            begun = Call::begin(server, &request, written);
+            match Call::begin(server, &request, written) {
+                Begun::Running(call) => {
+                    *work = Work::Single(body.clone(), call);
+                    polled = work.poll(server, None, written, cx);
+                }
+                Begun::Answered => {}
+                Begun::Refused => is_busy = true,
+            }
         });
-        begun
+        match polled {
+            Poll::Ready(()) => Poll::Ready(self.finish(is_busy)),
+            Poll::Pending => self.wait(cx),
+        }
     }
 
     /// Goes on with the calls.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Response<Payload>> {
         let mut polled = Poll::Pending;
         self.within(|Self { server, trace, work, written, .. }| {
-            polled = match work {
-                Work::Unread => Poll::Pending,
-                Work::Single(body, call) => call.poll(server, body, written, cx),
-                Work::Batch(batch) => batch.poll(server, trace.as_ref(), written, cx),
-            };
+            polled = work.poll(server, trace.as_ref(), written, cx);
         });
         match polled {
             Poll::Ready(()) => Poll::Ready(self.finish(false)),
-            Poll::Pending if self.is_late(cx) => Poll::Ready(self.late()),
-            Poll::Pending => Poll::Pending,
+            Poll::Pending => self.wait(cx),
+        }
+    }
+
+    /// Waits for the calls no longer than the deadline allows.
+    fn wait(&mut self, cx: &mut Context<'_>) -> Poll<Response<Payload>> {
+        match self.is_late(cx) {
+            true => Poll::Ready(self.late()),
+            false => Poll::Pending,
         }
     }
 
@@ -201,6 +212,22 @@ impl Exchange {
         let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep_until(deadline.instant())));
         // Polled even when the task has spent its budget: it is the task that shall not take too long.
         Pin::new(&mut unconstrained(alarm.as_mut())).poll(cx).is_ready() || deadline.is_over()
+    }
+}
+
+impl Work {
+    fn poll(
+        &mut self,
+        server: &Shared,
+        trace: Option<&TraceContext>,
+        written: &mut Vec<u8>,
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
+        match self {
+            Self::Unread => Poll::Pending,
+            Self::Single(body, call) => call.poll(server, body, written, cx),
+            Self::Batch(batch) => batch.poll(server, trace, written, cx),
+        }
     }
 }
 

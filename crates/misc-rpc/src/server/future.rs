@@ -17,7 +17,7 @@ use misc_core::BoxError;
 use pin_project_lite::pin_project;
 use tracing::debug;
 
-use super::{exchange::Exchange, head, shared::Shared};
+use super::{exchange::Exchange, head::Head, shared::Shared};
 use crate::{code, payload::Payload};
 
 pin_project! {
@@ -40,13 +40,15 @@ pin_project! {
 }
 
 impl<B: Body> ResponseFuture<B> {
-    pub(crate) fn new(server: Arc<Shared>, mut request: Request<B>) -> Self {
+    pub(crate) fn new(server: Arc<Shared>, request: Request<B>) -> Self {
         let received = Received::default();
-        if let Some(refusal) = head::refuse(request.method(), request.headers()) {
+        let (parts, body) = request.into_parts();
+        let head = Head::new(&parts.headers);
+        if let Some(refusal) = head.refuse(&parts.method) {
             return Self { body: None, received, exchange: None, refusal: Some(refusal) };
         }
-        let exchange = Exchange::new(server, &mut request);
-        Self { body: Some(request.into_body()), received, exchange: Some(exchange), refusal: None }
+        let exchange = Exchange::new(server, &head, parts.extensions);
+        Self { body: Some(body), received, exchange: Some(exchange), refusal: None }
     }
 }
 
