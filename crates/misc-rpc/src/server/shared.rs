@@ -1,7 +1,6 @@
 //! What all clones of a server share.
 
 use std::{
-    collections::HashMap,
     fmt,
     sync::{
         Arc, OnceLock,
@@ -40,12 +39,15 @@ pub(crate) enum Target {
 pub(crate) struct Table {
     pub(crate) methods: Vec<Method>,
     pub(crate) contracts: Vec<Contract>,
-    places: HashMap<&'static str, usize>,
+    /// By name, in order: it takes a few comparisons to find one.
+    places: Vec<(&'static str, usize)>,
 }
 
 impl Table {
     pub(crate) fn new(Methods { methods, contracts }: Methods) -> Self {
-        let places = methods.iter().enumerate().map(|(place, method)| (method.procedure.name, place)).collect();
+        let places = methods.iter().enumerate().map(|(place, method)| (method.procedure.name, place));
+        let mut places: Vec<_> = places.collect();
+        places.sort_unstable();
         Self { methods, contracts, places }
     }
 }
@@ -100,10 +102,11 @@ impl Shared {
 
     /// Finds out what a request asks for.
     pub(crate) fn find(&self, name: &str) -> Target {
-        match self.table.places.get(name) {
-            Some(place) => Target::Method(*place),
-            None if name == DISCOVER && self.options.discovers => Target::Discover,
-            None => Target::Unknown,
+        let Table { places, .. } = &*self.table;
+        match places.binary_search_by_key(&name, |(name, _)| *name) {
+            Ok(at) => Target::Method(places[at].1),
+            Err(_) if name == DISCOVER && self.options.discovers => Target::Discover,
+            Err(_) => Target::Unknown,
         }
     }
 
