@@ -9,7 +9,11 @@ use std::{
     time::Duration,
 };
 
-use http::{Request, Uri, header::HOST, uri::Authority};
+use http::{
+    Request, Uri,
+    header::HOST,
+    uri::{Authority, PathAndQuery},
+};
 use hyper::rt::{Read, ReadBufCursor, Write};
 #[cfg(feature = "tls")]
 use hyper_rustls::HttpsConnector;
@@ -115,10 +119,15 @@ impl Alias {
 
     /// Puts it into a request, unless a layer has sent that elsewhere, or left its host to the pool.
     fn put(&self, request: &mut Request<Payload>) {
-        if *request.uri() == self.real && request.headers().contains_key(HOST) {
+        // As texts, since there is no need to heed the case.
+        if texts(request.uri()) == texts(&self.real) && request.headers().contains_key(HOST) {
             *request.uri_mut() = self.short.clone();
         }
     }
+}
+
+fn texts(uri: &Uri) -> [Option<&str>; 3] {
+    [uri.scheme_str(), uri.authority().map(Authority::as_str), uri.path_and_query().map(PathAndQuery::as_str)]
 }
 
 /// Makes connections without TLS.

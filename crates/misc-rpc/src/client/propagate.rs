@@ -29,7 +29,10 @@ pub(super) fn write_trace(headers: &mut HeaderMap) {
 
 /// Writes how long the answer is waited for.
 pub(super) fn write_deadline(headers: &mut HeaderMap, left: Duration) {
-    headers.insert(&EXPECTED_TIMEOUT, millis(left).into());
+    // A number would be written into more memory than it needs.
+    if let Ok(millis) = HeaderValue::from_str(itoa::Buffer::new().format(millis(left))) {
+        headers.insert(&EXPECTED_TIMEOUT, millis);
+    }
 }
 
 /// Returns what is left of the current deadline; an error if that is nothing.
