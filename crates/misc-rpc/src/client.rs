@@ -53,8 +53,8 @@ use crate::{contract::Procedure, payload::Payload};
 /// a token, a limit. The first one is the outermost. They find
 /// - the name of the method among the extensions of a request ([`MethodName`]), and [`Idempotent`](crate::Idempotent) if
 ///   it is declared to be so, without which nothing should be sent twice;
-/// - what an answer means among its extensions ([`Verdict`](crate::Verdict)), since the status of HTTP is 200 for all that
-///   a server of JSON-RPC says: what a procedure declares, wrong parameters and an unknown method are answers
+/// - what an answer means among its extensions ([`Verdict`](crate::Verdict)) where the status of HTTP does not tell, since
+///   that is 200 for all that a server of JSON-RPC says: what a procedure declares, wrong parameters and an unknown method are answers
 ///   (`Success`), an internal error is a `Failure`, a server that is busy (-32000) or late (-32001) is `Transient`;
 /// - the deadline of the call as [`Deadline::current`](misc_core::Deadline::current), and its span as the current one.
 ///

@@ -252,11 +252,11 @@ fn verdict(response: &Response<Payload>) -> Option<Verdict> {
     let bytes = response.body().as_bytes();
     let is_success = response.status().is_success();
     if is_success && (bytes.is_empty() || begins_with_result(bytes)) {
-        return Some(Verdict::Success);
+        return None;
     }
     match serde_json::from_slice::<Answer<'_, IgnoredAny>>(bytes) {
         Ok(Answer { error: Some(error), .. }) => of_code(error.code, response.headers()),
-        Ok(Answer { has_result: true, .. }) if is_success => Some(Verdict::Success),
+        Ok(Answer { has_result: true, .. }) => None,
         _ => is_success.then_some(Verdict::Failure),
     }
 }

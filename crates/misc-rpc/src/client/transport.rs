@@ -34,7 +34,7 @@ use crate::{
 /// It writes into each request what holds when it is sent (the current [`TraceContext`](misc_core::TraceContext) as
 /// `traceparent` and `tracestate`, and what is left of the [`Deadline`](misc_core::Deadline) as
 /// `x-envoy-expected-rq-timeout-ms`), reads each answer to its end, and adds the [`Verdict`](misc_core::Verdict) to the
-/// extensions of what is an answer of JSON-RPC: its status does not tell.
+/// extensions of what is an answer of JSON-RPC and no result: its status does not tell.
 #[derive(Clone)]
 pub struct Transport(Arc<Way>);
 

@@ -355,10 +355,12 @@ async fn an_answer_says_what_it_means_for_the_server() {
     let transient = |time| Some(Verdict::Transient(time));
     let second = Some(Duration::from_secs(1));
     for (status, retry_after, body, expected, asks_again) in [
-        (200, None, r#"{"jsonrpc":"2.0","id":1,"result":1}"#, ok, None),
-        (200, None, r#"{"jsonrpc":"2.0","result":{"a":[1]},"id":1}"#, ok, None),
-        (200, None, r#"{ "id" : 1, "jsonrpc" : "2.0", "result" : 1 } "#, ok, None),
-        (200, None, r#"{"a":{},"jsonrpc":"2.0","id":1,"result":null}"#, ok, None),
+        // The status says it.
+        (200, None, r#"{"jsonrpc":"2.0","id":1,"result":1}"#, None, None),
+        (200, None, r#"{"jsonrpc":"2.0","result":{"a":[1]},"id":1}"#, None, None),
+        (200, None, r#"{ "id" : 1, "jsonrpc" : "2.0", "result" : 1 } "#, None, None),
+        (200, None, r#"{"a":{},"jsonrpc":"2.0","id":1,"result":null}"#, None, None),
+        (204, None, "", None, None),
         // What a procedure declares is an answer as any.
         (200, None, r#"{"jsonrpc":"2.0","id":1,"error":{"code":404,"message":""}}"#, ok, None),
         (200, None, r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32601,"message":""}}"#, ok, None),
@@ -373,8 +375,7 @@ async fn an_answer_says_what_it_means_for_the_server() {
         (200, None, "<html>", bad, None),
         (200, None, r#"{"jsonrpc":"2.0","id":1,"result":"cut"#, bad, None),
         (200, None, r#"{"jsonrpc":"2.0","id":1}"#, bad, None),
-        (204, None, "", ok, None),
-        // The status says it.
+        // So it does where no server of JSON-RPC has answered.
         (502, None, "<html>", None, None),
         (503, Some("1"), "<html>", None, second),
         (404, None, "", None, None),
