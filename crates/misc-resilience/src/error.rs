@@ -2,9 +2,13 @@
 
 use std::{error::Error as StdError, fmt, io, sync::Arc, time::Duration};
 
+use misc_core::BoxError;
+
 use crate::breaker::BreakerState;
 
 /// Why a call has failed: its own error, or that it was not made or not waited for.
+///
+/// It is a [`std::error::Error`] if `E` is one. A [`BoxError`] is none; [`Boxed`] makes one of it.
 #[derive(Debug)]
 pub struct Error<E>(Kind<E>);
 
@@ -97,6 +101,53 @@ impl<E: StdError + 'static> StdError for Error<E> {
             Kind::TimedOut(error) => Some(error),
             Kind::Rejected(_) => None,
         }
+    }
+}
+
+/// An error in a box, as an error with a type: what layers of tower fail with is a [`BoxError`], which is none by itself.
+///
+/// # Examples
+/// ```
+/// use http::{Request, Response};
+/// use misc_core::BoxError;
+/// use misc_resilience::{Boxed, Policy};
+/// use tower::{ServiceBuilder, ServiceExt, service_fn};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), BoxError> {
+/// let users = ServiceBuilder::new()
+///     .layer(Policy::new("users"))
+///     .map_err(Boxed::new) // what is around it fails with an error that `?` takes
+///     .service(service_fn(async |_: Request<()>| Ok::<_, BoxError>(Response::new("Ada"))));
+/// assert_eq!(*users.oneshot(Request::new(())).await?.body(), "Ada");
+/// # Ok(()) }
+/// ```
+#[derive(Debug)]
+pub struct Boxed(BoxError);
+
+impl Boxed {
+    /// Gives an error a type.
+    #[must_use]
+    pub fn new(error: BoxError) -> Self {
+        Self(error)
+    }
+
+    /// Returns the error as it was.
+    #[must_use]
+    pub fn into_inner(self) -> BoxError {
+        self.0
+    }
+}
+
+impl fmt::Display for Boxed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl StdError for Boxed {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source()
     }
 }
 

@@ -23,7 +23,7 @@ pub use self::{
     budget::{Budget, BudgetConfig},
     bulkhead::{Bulkhead, BulkheadConfig, BulkheadFuture, BulkheadService, Slot},
     classify::{Again, ByStatus, Classify},
-    error::{Error, Rejection},
+    error::{Boxed, Error, Rejection},
     policy::{BulkheadStatus, Policy, PolicyConfig, PolicyFuture, PolicyLayer, PolicyService, PolicyStatus},
     refused::Refused,
     retry::{Attempt, Delays, EveryError, Jitter, Retry, RetryConfig, Unless},

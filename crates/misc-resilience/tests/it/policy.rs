@@ -19,7 +19,7 @@ use misc_core::{
     schema::{Describe, Kind},
 };
 use misc_resilience::{
-    BreakerConfig, BreakerState, Budget, BulkheadConfig, Jitter, Policy, PolicyConfig, RetryConfig, Window,
+    Boxed, BreakerConfig, BreakerState, Budget, BulkheadConfig, Jitter, Policy, PolicyConfig, RetryConfig, Window,
 };
 use misc_test::{Metrics, TestApp};
 use tokio::time::{Instant, sleep, timeout};
@@ -636,4 +636,21 @@ fn its_futures_can_be_sent_and_are_not_large() {
     let mut service = policy.layer().layer(Web::new(StatusCode::OK));
     let request = sent(&service.call(request(Method::GET)));
     assert!(call < 1_024 && request < 1_536, "{call} and {request} bytes");
+}
+
+#[tokio::test]
+async fn an_error_in_a_box_is_an_error_behind_a_policy() {
+    #[derive(Debug, thiserror::Error)]
+    #[error("cannot ask")]
+    struct CannotAsk(#[source] io::Error);
+
+    let ask = async |_: Request<()>| Err::<Response<()>, _>(BoxError::from(CannotAsk(down())));
+    let policy = Policy::with_config("users", PolicyConfig::once()).expect("valid");
+    let users = ServiceBuilder::new().layer(policy).map_err(Boxed::new).service(service_fn(ask));
+    let failed = users.oneshot(Request::new(())).await.expect_err("it is down");
+    let error: BoxError = failed.into();
+    assert_eq!(error.to_string(), "cannot ask");
+    assert_eq!(error.source().map(ToString::to_string), Some("it is down".to_owned()));
+    let own = error.downcast::<misc_resilience::Error<Boxed>>().expect("it has its type").into_inner();
+    assert!(own.expect("the call's own").into_inner().is::<CannotAsk>());
 }
