@@ -2,6 +2,7 @@
 
 use std::{error::Error as StdError, fmt, sync::Arc, time::Duration};
 
+use http::StatusCode;
 use misc_core::BoxError;
 use serde_json::value::RawValue;
 
@@ -25,6 +26,7 @@ use crate::{
 /// | No connection could be made: the server knows nothing of the call. | [`is_connect`](Self::is_connect) | none |
 /// | A layer did not let it through, or a connection broke. | [`source`](StdError::source) | none |
 /// | The answer is none of JSON-RPC. | [`source`](StdError::source), which quotes it | none |
+/// | Something on the way, such as a proxy, has answered that it has failed. | [`status`](Self::status); [`is_busy`](Self::is_busy) if that is 429 or 503 | none |
 ///
 /// # Examples
 /// ```
@@ -165,6 +167,15 @@ impl<E> Error<E> {
         }
     }
 
+    /// Returns the status of HTTP, if the answer was none of JSON-RPC.
+    #[must_use]
+    pub fn status(&self) -> Option<StatusCode> {
+        match self.failure() {
+            Some(Failure::Answer(answer)) => Some(answer.status()),
+            _ => None,
+        }
+    }
+
     /// Returns what the server says of an error that is not the declared one.
     #[must_use]
     pub fn message(&self) -> Option<&str> {
@@ -280,6 +291,9 @@ impl<E: fmt::Display> fmt::Display for Error<E> {
                 }
                 Failure::Layer(_) => write!(f, "cannot call `{method}` of {target}"),
                 Failure::Timeout(_) => write!(f, "`{method}` of {target} was not answered in time"),
+                Failure::Answer(answer) if answer.is_by_status() => {
+                    write!(f, "`{method}` of {target} failed: {answer}")
+                }
                 Failure::Answer(_) => write!(f, "cannot read the answer of `{method}` of {target}"),
             },
         }
@@ -306,7 +320,9 @@ impl<E: fmt::Debug + fmt::Display> StdError for Error<E> {
         match self.failure()? {
             Failure::Params(error) | Failure::Layer(error) => Some(&**error),
             Failure::Timeout(error) => error.as_deref().map(|error| error as _),
-            Failure::Answer(error) => Some(error),
+            // It has told all by itself.
+            Failure::Answer(answer) if answer.is_by_status() => None,
+            Failure::Answer(answer) => Some(answer),
             Failure::Remote(remote) => remote.unlike.as_ref().map(|error| error as _),
         }
     }

@@ -35,10 +35,10 @@ pub(super) fn read<T: DeserializeOwned, E: Fault>(id: u64, response: &Response<P
         return Ok(result);
     }
     let answer: Answer<'_, T> = parse(response)?;
-    let bad = |why: &str| Err(BadAnswer::new(response, why.into()).into());
     if !answer.is_version_2 {
-        return bad("it does not say `\"jsonrpc\": \"2.0\"`");
+        return Err(BadAnswer::foreign(response, "it does not say `\"jsonrpc\": \"2.0\"`".into()).into());
     }
+    let bad = |why: &str| Err(BadAnswer::new(response, why.into()).into());
     // An error may be about a request that could not be read, and then it has no id.
     if answer.id.is_none_or(|answered| answered.get().parse() != Ok(id))
         && (answer.id.is_some() || answer.error.is_none())
@@ -80,9 +80,7 @@ pub(super) fn read_none(response: &Response<Payload>) -> Result<(), Kind<Never>>
     match parse::<IgnoredAny>(response) {
         Ok(Answer { error: Some(error), .. }) => Err(error.read()),
         _ if response.status().is_success() => Ok(()),
-        Ok(_) => {
-            Err(Kind::Failure(Failure::Answer(BadAnswer::new(response, "a status as this is none of JSON-RPC".into()))))
-        }
+        Ok(_) => Err(BadAnswer::foreign(response, "a status as this is none of JSON-RPC".into()).into()),
         Err(failure) => Err(Kind::Failure(failure)),
     }
 }
@@ -93,7 +91,7 @@ fn parse<'a, T: DeserializeOwned>(response: &'a Response<Payload>) -> Result<Ans
         return Err(Failure::Answer(BadAnswer::new(response, why.into())));
     }
     serde_json::from_slice(response.body().as_bytes())
-        .map_err(|error| Failure::Answer(BadAnswer::new(response, error.into())))
+        .map_err(|error| Failure::Answer(BadAnswer::foreign(response, error.into())))
 }
 
 impl<E> From<BadAnswer> for Kind<E> {
@@ -181,14 +179,14 @@ impl ErrorObject<'_> {
     }
 }
 
-/// An answer that is not what it should be: its status, its first bytes, and what is wrong with it.
+/// An answer that is not what it should be: its status, its first bytes, and what is wrong with it if not the status.
 #[derive(Debug)]
 pub(crate) struct BadAnswer {
     status: StatusCode,
     location: Option<String>,
     size: usize,
     quoted: String,
-    why: BoxError,
+    why: Option<BoxError>,
 }
 
 impl BadAnswer {
@@ -201,8 +199,24 @@ impl BadAnswer {
             location: location.map(|location| String::from_utf8_lossy(location.as_bytes()).into_owned()),
             size: bytes.len(),
             quoted: quoted.into_owned(),
-            why,
+            why: Some(why),
         }
+    }
+
+    /// Describes an answer that is none of JSON-RPC. Where the call has failed by its status that is why, and not how the
+    /// body of a proxy is written.
+    fn foreign(response: &Response<Payload>, why: BoxError) -> Self {
+        let answer = Self::new(response, why);
+        if answer.status.is_success() { answer } else { Self { why: None, ..answer } }
+    }
+
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// Tells whether it is its status that says that the call has failed.
+    pub(crate) fn is_by_status(&self) -> bool {
+        self.why.is_none()
     }
 
     /// Tells whether something on the way says that there are too many calls.
@@ -227,7 +241,7 @@ impl fmt::Display for BadAnswer {
 
 impl std::error::Error for BadAnswer {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&*self.why)
+        self.why.as_deref().map(|why| why as _)
     }
 }
 

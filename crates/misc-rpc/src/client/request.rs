@@ -1,9 +1,6 @@
 //! Requests, and what they have in common.
 
-use http::{
-    Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, Uri,
-    header::CONTENT_TYPE,
-};
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header::CONTENT_TYPE};
 use misc_core::BoxError;
 use serde::Serialize;
 

@@ -251,7 +251,9 @@ mod tests {
     fn what_most_send_is_scanned() {
         let body = r#"{"jsonrpc":"2.0", "method":"get_user","id":7,"params":{"id":7,"name":"\u0041"}}"#;
         assert!(Envelope::scan(body).is_some());
-        for other in [r#"{"jsonrpc":"2.0","method":"get\n"}"#, r#"{"method":"get","method":"get"}"#, "{}", r#"{"id":07}"#] {
+        for other in
+            [r#"{"jsonrpc":"2.0","method":"get\n"}"#, r#"{"method":"get","method":"get"}"#, "{}", r#"{"id":07}"#]
+        {
             assert_eq!(Envelope::scan(other), None, "{other}");
         }
     }

@@ -48,10 +48,7 @@ async fn refused(status: u16, body: &'static str, said: &str) {
 
 #[tokio::test]
 async fn an_answer_that_is_none_of_json_rpc_is_an_error_that_quotes_it() {
-    let html = "<html>\r\n<head><title>502 Bad Gateway</title></head>";
-    let quoted = "`<html>\\r\\n<head><title>502 Bad Gateway</title></head>`";
-    refused(502, html, &format!("status 502 Bad Gateway with the body {quoted}: expected value at line 1 column 1"))
-        .await;
+    refused(200, "<html>\r\n", "status 200 OK with the body `<html>\\r\\n`: expected value at line 1 column 1").await;
     refused(200, "", "status 200 OK without a body: EOF while parsing a value at line 1 column 0").await;
     refused(204, "", "status 204 No Content without a body: EOF while parsing a value at line 1 column 0").await;
     refused(
@@ -105,6 +102,25 @@ async fn an_answer_that_is_none_of_json_rpc_is_an_error_that_quotes_it() {
     let quoted: String = body.escape_debug().collect();
     let why = "it has a result, and its status says otherwise";
     refused(500, body, &format!("status 500 Internal Server Error with the body `{quoted}`: {why}")).await;
+}
+
+#[tokio::test]
+async fn a_status_that_tells_of_a_failure_is_the_error() {
+    let html = "<html>\r\n<head><title>502 Bad Gateway</title></head>";
+    for (status, body, said) in [
+        (502, html, "502 Bad Gateway with the body `<html>\\r\\n<head><title>502 Bad Gateway</title></head>`"),
+        (503, "busy", "503 Service Unavailable with the body `busy`"),
+        (503, "", "503 Service Unavailable without a body"),
+        (503, r#"{"message":null}"#, "503 Service Unavailable with the body `{\\\"message\\\":null}`"),
+        (404, r#"{"error":"no"}"#, "404 Not Found with the body `{\\\"error\\\":\\\"no\\\"}`"),
+    ] {
+        let error = answer::<u64, Never>(status, body).await.expect_err(body);
+        assert_eq!(whole(&error), format!("`get` of in-process failed: status {said}"));
+        assert_eq!(error.status().map(|status| status.as_u16()), Some(status));
+        assert_eq!(error.is_busy(), status == 503);
+        let told = Client::over(Recorder::answering(status, body)).method("get").notify(&()).await;
+        assert_eq!(told.expect_err(body).status(), error.status());
+    }
 }
 
 #[tokio::test]
