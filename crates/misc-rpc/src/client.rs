@@ -104,7 +104,7 @@ use crate::{contract::Procedure, payload::Payload};
 /// let client = Client::over(server);
 /// let name = client.method(NAME);
 ///
-/// let found: String = name.call::<_, NoUser>(&(7,)).await?;
+/// let found: String = name.call::<_, NoUser, _>(&(7,)).await?;
 /// assert_eq!(found, "Ada");
 ///
 /// let missing: Result<String, Error<NoUser>> = name.call(&(8,)).await;

@@ -106,7 +106,7 @@ fn method(procedure: &Procedure, contract: &Contract) -> TokenStream {
     let returned = output.of_client(&root);
     let (declared, given) = (params::write(params, &contract.root), params.iter().map(|param| &param.ident));
     let (value, error) = (&output.value, output.error_or_never(&root));
-    let call = if procedure.is_notification { quote!(notify) } else { quote!(call::<#value, #error>) };
+    let call = if procedure.is_notification { quote!(notify) } else { quote!(call::<#value, #error, _>) };
     quote_spanned! {at(place)=>
         #docs
         #(#conditions)*

@@ -154,7 +154,7 @@ impl<C, L> Builder<C, L> {
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let server = Server::new(Methods::new().method("version", async |()| Ok::<_, Never>("1.0.0")))?;
     /// let client = settings().over(server).build()?;
-    /// let version: String = client.method("version").call::<_, Never>(&()).await?;
+    /// let version: String = client.method("version").call::<_, Never, _>(&()).await?;
     /// assert_eq!((&*version, client.target()), ("1.0.0", "in-process"));
     /// # Ok(())
     /// # }

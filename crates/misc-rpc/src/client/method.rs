@@ -56,7 +56,7 @@ impl MethodName {
 /// # let methods = Methods::new().method(ADD, async |(left, right): (i64, i64)| Ok::<_, Never>(left + right));
 /// # let client = Client::over(Server::new(methods)?);
 /// let add = client.method("add");
-/// let by_position: i64 = add.call::<_, Never>(&(2, 3)).await?;
+/// let by_position: i64 = add.call::<_, Never, _>(&(2, 3)).await?;
 /// let by_name: Result<i64, Error> = add.call(&Sum { left: 2, right: 3 }).await;
 /// assert_eq!(by_position, by_name?);
 /// # Ok(())
@@ -91,7 +91,8 @@ impl ClientMethod {
     /// Calls the method and waits for what it returns.
     ///
     /// `T` is what it returns, and `E` the error that it declares, or [`Never`](crate::Never). Parameters are a struct, or
-    /// a map, which goes by name; a tuple, or a list, which goes by position; or `()` for none.
+    /// a map, which goes by name; a tuple, or a list, which goes by position; or `()` for none. They are written at once, and
+    /// need not live as long as the call.
     ///
     /// # Errors
     /// [`Error`] has the declared one, or says what else has failed. Parameters of another form, such as a number alone,
@@ -99,10 +100,11 @@ impl ClientMethod {
     ///
     /// # Cancel safety
     /// Dropped, the call is gone, and the server knows. It has not begun before the future is polled.
-    pub fn call<T, E>(&self, params: &(impl Serialize + ?Sized)) -> impl Future<Output = Result<T, Error<E>>> + Send
+    pub fn call<T, E, P>(&self, params: &P) -> impl Future<Output = Result<T, Error<E>>> + Send + use<'_, T, E, P>
     where
         T: DeserializeOwned,
         E: Fault,
+        P: Serialize + ?Sized,
     {
         let id = self.shared().last_id.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
         let body = self.0.opening.body(Some(id), params);
@@ -128,7 +130,10 @@ impl ClientMethod {
     ///
     /// # Cancel safety
     /// As that of [`call`](Self::call).
-    pub fn notify(&self, params: &(impl Serialize + ?Sized)) -> impl Future<Output = Result<(), Error>> + Send {
+    pub fn notify<P>(&self, params: &P) -> impl Future<Output = Result<(), Error>> + Send + use<'_, P>
+    where
+        P: Serialize + ?Sized,
+    {
         let body = self.0.opening.body(None, params);
         async move {
             let body = body.map_err(|error| self.error(Failure::Params(error)))?;

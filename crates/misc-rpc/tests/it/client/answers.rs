@@ -142,7 +142,7 @@ async fn a_redirection_is_told_and_not_followed() {
     let router = axum::Router::new().fallback(async || axum::response::Redirect::permanent("http://elsewhere/rpc"));
     let backend = Backend::start(router).await;
     let client = Client::builder(backend.url()).build().expect("valid");
-    let error = client.method("get").call::<u64, Never>(&()).await.expect_err("moved");
+    let error = client.method("get").call::<u64, Never, _>(&()).await.expect_err("moved");
     let text = whole(&error);
     assert!(text.contains("status 308 Permanent Redirect to `http://elsewhere/rpc` without a body"), "{text}");
 }
@@ -272,7 +272,7 @@ async fn an_answer_is_no_larger_than_allowed() {
         over.expect("valid"),
     ];
     for client in clients {
-        let error = client.method("get").call::<String, Never>(&()).await.expect_err("too large");
+        let error = client.method("get").call::<String, Never, _>(&()).await.expect_err("too large");
         assert!(
             whole(&error).ends_with(": it has more than the 45 bytes that an answer may have"),
             "{}",
@@ -280,7 +280,7 @@ async fn an_answer_is_no_larger_than_allowed() {
         );
     }
     let client = Client::builder(backend.url()).answer_size(body.len()).build().expect("valid");
-    assert_eq!(client.method("get").call::<String, Never>(&()).await.expect("an answer"), "0123456789");
+    assert_eq!(client.method("get").call::<String, Never, _>(&()).await.expect("an answer"), "0123456789");
 }
 
 #[tokio::test]
@@ -294,7 +294,7 @@ async fn an_answer_in_pieces_is_put_together() {
     });
     let backend = Backend::start(router).await;
     let client = Client::builder(backend.url()).build().expect("valid");
-    assert_eq!(client.method("get").call::<String, Never>(&()).await.expect("an answer"), text);
+    assert_eq!(client.method("get").call::<String, Never, _>(&()).await.expect("an answer"), text);
 }
 
 /// Keeps the verdicts that it sees.
@@ -410,7 +410,7 @@ async fn an_answer_that_is_too_large_says_nothing_of_the_server() {
     let verdicts = Verdicts::default();
     let fixed = Fixed { status: 200, retry_after: None, body: "0123456789" };
     let client = Client::builder("").layer(verdicts.clone()).over(fixed).answer_size(9).build().expect("valid");
-    client.method("get").call::<u64, Never>(&()).await.expect_err("too large");
+    client.method("get").call::<u64, Never, _>(&()).await.expect_err("too large");
     assert_eq!(verdicts.0.lock().expect("unspoiled")[..], [Some(Verdict::Ignored)]);
 }
 

@@ -91,14 +91,14 @@ async fn a_user_is_sent_as_basic_authorization_and_never_shown() {
     let builder = Client::builder(&*url);
     let shown = format!("{builder:?}");
     let client: Client = builder.build().expect("valid");
-    let _: u64 = client.method("get").call::<_, misc_rpc::Never>(&()).await.expect("an answer");
+    let _: u64 = client.method("get").call::<_, misc_rpc::Never, _>(&()).await.expect("an answer");
     let [came] = &recorder.seen()[..] else { panic!("one request") };
     // That is `shop:p@ss:wörd`.
     assert_eq!(came.headers["authorization"], "Basic c2hvcDpwQHNzOnfDtnJk");
     assert_eq!(came.uri.to_string(), "/rpc?key=s3cret");
     assert_eq!(came.headers["host"].to_str().expect("a text"), backend.address().to_string());
 
-    let error = client.method("get").call::<String, misc_rpc::Never>(&()).await.expect_err("1 is no text");
+    let error = client.method("get").call::<String, misc_rpc::Never, _>(&()).await.expect_err("1 is no text");
     let config = ClientConfig::from(&*url);
     let settings = serde_json::to_string(&config).expect("JSON");
     let all = [shown, format!("{client:?} {error} {error:?} {config:?} {} {settings}", Url::from(url))].concat();
@@ -140,7 +140,7 @@ fn users_are_written_in_base_64_of_every_length() {
             let backend = Backend::start(recorder.clone()).await;
             let url = format!("http://{user}@{}/", backend.address());
             let client = Client::builder(url).build().expect("valid");
-            let _: u64 = client.method("get").call::<_, misc_rpc::Never>(&()).await.expect("an answer");
+            let _: u64 = client.method("get").call::<_, misc_rpc::Never, _>(&()).await.expect("an answer");
         });
         assert_eq!(recorder.seen()[0].headers["authorization"], format!("Basic {written}"));
     }

@@ -92,6 +92,20 @@ async fn a_request_says_who_sends_it_if_asked_to() {
 }
 
 #[tokio::test]
+async fn parameters_need_not_live_as_long_as_a_call() {
+    let (client, recorder) = (Client::over(users()), Recorder::new());
+    let sink = Client::over(recorder.clone()).method("sink");
+    let name = client.method("name");
+    let (calling, telling) = {
+        let params = (7,);
+        (name.call::<String, UserError, _>(&params), sink.notify(&params))
+    };
+    assert_eq!(calling.await.expect("a user"), "Ada");
+    drop(telling.await);
+    assert_eq!(recorder.bodies(), [r#"{"jsonrpc":"2.0","method":"sink","params":[7]}"#]);
+}
+
+#[tokio::test]
 async fn a_name_is_written_as_json() {
     let recorder = Recorder::new();
     one(&Client::over(recorder.clone()).method("say \"hi\"\n"), &()).await;
@@ -134,19 +148,19 @@ async fn a_server_answers_over_http_and_in_process() {
     let remote: Client = Client::builder(backend.url()).build().expect("valid");
     for client in [remote, Client::over(users())] {
         let name = client.method("name");
-        assert_eq!(name.call::<String, UserError>(&(7,)).await.expect("an answer"), "Ada");
+        assert_eq!(name.call::<String, UserError, _>(&(7,)).await.expect("an answer"), "Ada");
         assert_eq!(
-            name.call::<String, UserError>(&(8,)).await.expect_err("none").fault(),
+            name.call::<String, UserError, _>(&(8,)).await.expect_err("none").fault(),
             Some(&UserError::NotFound { id: 8 })
         );
-        client.method("sink").call::<(), Never>(&()).await.expect("nothing to say");
+        client.method("sink").call::<(), Never, _>(&()).await.expect("nothing to say");
     }
 }
 
 #[tokio::test]
 async fn a_declared_error_is_typed_and_its_text_says_what_was_called() {
     let client = Client::over(users());
-    let error = client.method("name").call::<String, UserError>(&(8,)).await.expect_err("none");
+    let error = client.method("name").call::<String, UserError, _>(&(8,)).await.expect_err("none");
     assert_eq!(error.to_string(), "`name` of in-process failed: there is no user 8 (404)");
     assert_eq!((error.code(), error.method(), error.target()), (Some(404), "name", "in-process"));
     assert!(!(error.is_timeout() || error.is_connect() || error.is_busy() || error.is_internal()));
@@ -156,20 +170,20 @@ async fn a_declared_error_is_typed_and_its_text_says_what_was_called() {
 #[tokio::test]
 async fn an_error_of_the_server_is_not_the_declared_one() {
     let client = Client::over(users());
-    let error = client.method("nme").call::<String, UserError>(&(8,)).await.expect_err("unknown");
+    let error = client.method("nme").call::<String, UserError, _>(&(8,)).await.expect_err("unknown");
     assert!(error.is_method_not_found() && error.fault().is_none());
     assert_eq!(error.code(), Some(misc_rpc::code::METHOD_NOT_FOUND));
     let error = error.into_fault().expect_err("not declared");
     assert!(error.to_string().starts_with("`nme` of in-process failed: "), "{error}");
 
-    let error = client.method("name").call::<String, UserError>(&("x",)).await.expect_err("no number");
+    let error = client.method("name").call::<String, UserError, _>(&("x",)).await.expect_err("no number");
     assert!(error.is_invalid_params() && error.fault().is_none());
 }
 
 #[tokio::test]
 async fn an_error_becomes_a_boxed_one() {
     async fn greet() -> Result<String, BoxError> {
-        let name: String = Client::over(users()).method("name").call::<_, UserError>(&(8,)).await?;
+        let name: String = Client::over(users()).method("name").call::<_, UserError, _>(&(8,)).await?;
         Ok(name)
     }
     let error = greet().await.expect_err("none");
@@ -179,10 +193,10 @@ async fn an_error_becomes_a_boxed_one() {
 #[tokio::test]
 async fn a_declared_error_can_be_made_another() {
     let client = Client::over(users());
-    let error = client.method("name").call::<String, UserError>(&(8,)).await.expect_err("none");
+    let error = client.method("name").call::<String, UserError, _>(&(8,)).await.expect_err("none");
     let error = error.map_fault(|UserError::NotFound { id }| id);
     assert_eq!((error.fault(), error.code()), (Some(&8), Some(404)));
-    let error: Error = client.method("nme").call::<(), Never>(&()).await.expect_err("unknown");
+    let error: Error = client.method("nme").call::<(), Never, _>(&()).await.expect_err("unknown");
     let error: Error<UserError> = error.map_fault(|never| match never {});
     assert!(error.is_method_not_found());
 }
@@ -221,5 +235,5 @@ fn a_client_is_a_value_like_any_other() {
     );
     // Also of parameters that are not.
     let params = (std::cell::Cell::new(7),);
-    is_sent(client.method("get").call::<u64, Never>(&params));
+    is_sent(client.method("get").call::<u64, Never, _>(&params));
 }

@@ -61,7 +61,7 @@ async fn a_dropped_call_closes_its_connection_and_drops_the_handler() {
     let backend = Backend::start(watch.server()).await;
     let client = Client::builder(backend.url()).build().expect("valid");
     watch.check(&client).await;
-    let _: u64 = client.method("ping").call::<_, Never>(&()).await.expect("the next call");
+    let _: u64 = client.method("ping").call::<_, Never, _>(&()).await.expect("the next call");
     assert_eq!(backend.connections(), 2);
 }
 
@@ -71,7 +71,7 @@ async fn a_dropped_call_over_http2_resets_its_stream_and_drops_the_handler() {
     let backend = Backend::start(watch.server()).await;
     let client = Client::builder(backend.url()).http2().build().expect("valid");
     watch.check(&client).await;
-    let _: u64 = client.method("ping").call::<_, Never>(&()).await.expect("the next call");
+    let _: u64 = client.method("ping").call::<_, Never, _>(&()).await.expect("the next call");
     // The connection is still good.
     assert_eq!(backend.connections(), 1);
 }
@@ -98,7 +98,7 @@ async fn a_call_that_is_not_polled_is_not_made() {
     let backend = Backend::start(watch.server()).await;
     let client = Client::builder(backend.url()).build().expect("valid");
     let method = client.method("ping");
-    drop(method.call::<u64, Never>(&()));
-    let _: u64 = method.call::<_, Never>(&()).await.expect("an answer");
+    drop(method.call::<u64, Never, _>(&()));
+    let _: u64 = method.call::<_, Never, _>(&()).await.expect("an answer");
     assert_eq!(backend.connections(), 1);
 }

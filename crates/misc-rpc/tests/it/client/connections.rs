@@ -80,7 +80,7 @@ async fn many_calls_at_once_are_told_apart() {
         let echo = client.method("echo");
         let answers = futures_util::future::join_all((0..100).map(|number| {
             let echo = echo.clone();
-            async move { echo.call::<u64, Never>(&(number,)).await }
+            async move { echo.call::<u64, Never, _>(&(number,)).await }
         }))
         .await;
         let answers: Vec<_> = answers.into_iter().map(|answer| answer.expect("an answer")).collect();

@@ -233,7 +233,7 @@ async fn what_is_declared_idempotent_is_known_to_layers() {
     for (procedure, expected) in [(GET, 3), (Procedure::new("add"), 1)] {
         let (recorder, retries) = (Recorder::answering(200, busy), Retries::default());
         let client = Client::builder("").layer(retries.clone()).over(recorder.clone()).build().expect("valid");
-        let error = client.method(procedure).call::<u64, misc_rpc::Never>(&(7,)).await.expect_err("busy");
+        let error = client.method(procedure).call::<u64, misc_rpc::Never, _>(&(7,)).await.expect_err("busy");
         assert!(error.is_busy());
         assert_eq!(retries.0.load(Ordering::Relaxed), expected, "{}", procedure.name);
         // Each attempt is the same call.

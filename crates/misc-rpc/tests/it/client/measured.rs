@@ -100,7 +100,7 @@ async fn a_server_that_answers_with_any_code_does_not_make_any_number_of_series(
     let client = Client::builder("").meter(&metrics.meter()).over(wild).build().expect("valid");
     let method = client.method("get");
     for _ in 0..100 {
-        method.call::<u64, misc_rpc::Never>(&()).await.expect_err("an error");
+        method.call::<u64, misc_rpc::Never, _>(&()).await.expect_err("an error");
     }
     assert_eq!(metrics.values(NAME, &[("error_type", "32")]).len(), 1);
     assert_eq!(metrics.values(NAME, &[("error_type", "33")]).len(), 0);
