@@ -1,6 +1,6 @@
 //! What a server answers.
 
-use std::{any::TypeId, borrow::Cow, fmt, marker::PhantomData, time::Duration};
+use std::{any::TypeId, borrow::Cow, fmt, marker::PhantomData, str::Utf8Error, time::Duration};
 
 use http::{
     HeaderMap, Response, StatusCode,
@@ -25,7 +25,7 @@ use crate::{
 /// How many bytes of an answer that cannot be read are quoted.
 const QUOTED: usize = 200;
 /// In how many bytes of an answer its result begins, mostly.
-const BEGINNING: usize = 200;
+const BEGINNING: usize = 64;
 
 /// Reads the answer of a call.
 pub(super) fn read<T: DeserializeOwned, E: Fault>(id: u64, response: &Response<Payload>) -> Result<T, Kind<E>> {
@@ -294,7 +294,10 @@ fn seconds(headers: &HeaderMap) -> Option<Option<Duration>> {
 /// Tells whether an answer has a result, if that is soon to see.
 fn begins_with_result(answer: &[u8]) -> bool {
     let seen = || {
-        let mut json = Scanner::object(answer[..answer.len().min(BEGINNING)].utf8_chunks().next()?.valid())?;
+        let beginning = &answer[..answer.len().min(BEGINNING)];
+        // A letter may have been cut.
+        let cut = |error: Utf8Error| str::from_utf8(&beginning[..error.valid_up_to()]);
+        let mut json = Scanner::object(str::from_utf8(beginning).or_else(cut).ok()?)?;
         while json.key()? != "result" {
             json.raw()?;
             json.has_next()?;
