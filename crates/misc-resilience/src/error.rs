@@ -104,7 +104,10 @@ impl<E: StdError + 'static> StdError for Error<E> {
     }
 }
 
-/// An error in a box, as an error with a type: what layers of tower fail with is a [`BoxError`], which is none by itself.
+/// An error in a box, as an error with a type.
+///
+/// Many layers of tower fail with a [`BoxError`], which is no error by itself. Put `map_err(Boxed::new)` around them, and a
+/// policy around that fits whatever takes an error, such as the client of misc-rpc.
 ///
 /// # Examples
 /// ```

@@ -128,7 +128,7 @@ impl<C, L> Builder<C, L> {
         self
     }
 
-    /// Says in each request who sends it, such as `shop/1.2`, in the header `User-Agent` (nothing: each header costs).
+    /// Sets the `User-Agent` of requests, such as `shop/1.2` (none, since each header takes its time).
     pub fn user_agent(mut self, agent: HeaderValue) -> Self {
         self.user_agent = Some(agent);
         self
