@@ -6,8 +6,10 @@
 #![cfg_attr(all(doctest, feature = "config", feature = "log"), doc = include_str!("../../../docs/configuration.md"))]
 // What the guide to calls shows.
 #![cfg_attr(all(doctest, feature = "health", feature = "http", feature = "resilience", feature = "rpc"), doc = include_str!("../../../docs/calling.md"))]
-// And what the guide to tasks shows.
+// What the guide to tasks shows.
 #![cfg_attr(all(doctest, feature = "health", feature = "scheduler-tokio-cron"), doc = include_str!("../../../docs/scheduling.md"))]
+// And what the guide to queues shows.
+#![cfg_attr(all(doctest, feature = "health", feature = "queue", feature = "scheduler"), doc = include_str!("../../../docs/queue.md"))]
 
 pub mod prelude;
 
@@ -35,6 +37,10 @@ pub use misc_metrics as metrics;
 #[cfg_attr(docsrs, doc(cfg(feature = "net")))]
 #[doc(inline)]
 pub use misc_net as net;
+#[cfg(feature = "queue")]
+#[cfg_attr(docsrs, doc(cfg(feature = "queue")))]
+#[doc(inline)]
+pub use misc_queue as queue;
 #[cfg(feature = "resilience")]
 #[cfg_attr(docsrs, doc(cfg(feature = "resilience")))]
 #[doc(inline)]

@@ -2,6 +2,8 @@
 
 #![cfg(feature = "test")]
 
+#[cfg(all(feature = "queue", feature = "scheduler"))]
+mod cluster;
 #[cfg(feature = "scheduler")]
 mod guide;
 #[cfg(feature = "scheduler-tokio-cron")]

@@ -6,6 +6,7 @@ use garde::Validate;
 use misc::{
     App, Context,
     config::Config,
+    queue::Command,
     resilience::ByStatus,
     rpc::{Shape, rpc},
     scheduler::service,
@@ -54,7 +55,8 @@ fn main() -> ExitCode {
         let app = App::new("consumer").with(log).with(Notify::from_env()?).with(Activation::from_env()?);
         let app = app.service("clock", Clock);
         let clocks = ClocksClient::builder("https://clocks.example/rpc").ca_pem(Vec::new()).build()?;
-        println!("{clocks:?} answers {:?}, and is judged {ByStatus:?}", Shape::of::<u8>());
+        let pause = Command::Pause { queue: "clocks".to_owned() };
+        println!("{pause:?}, {clocks:?} answers {:?}, and is judged {ByStatus:?}", Shape::of::<u8>());
         Ok(app.service("greeter", async move |ctx: Context| {
             ctx.ready();
             println!("{greeting}");

@@ -1,0 +1,36 @@
+//! The store as a ledger for whoever needs one.
+
+use std::time::SystemTime;
+
+use misc_core::{BoxError, Ledger};
+
+use crate::store::Store;
+
+/// Claims keys and remembers values for all processes on the store, as the scheduler does to run each firing once.
+///
+/// In memory that is this process alone, and until it ends.
+///
+/// # Examples
+/// ```
+/// use misc_core::Ledger;
+/// use misc_queue::Store;
+///
+/// fn remember(ledger: impl Ledger) {
+///     // Scheduler::new().ledger(ledger)
+///     # drop(ledger);
+/// }
+/// remember(Store::new("memory://"));
+/// ```
+impl Ledger for Store {
+    async fn claim(&self, key: &str, until: SystemTime) -> Result<bool, BoxError> {
+        Ok(self.opened().await?.engine.claim_key(key, until).await?)
+    }
+
+    async fn remember(&self, key: &str, value: &str) -> Result<(), BoxError> {
+        Ok(self.opened().await?.engine.remember(key, value).await?)
+    }
+
+    async fn recall(&self, key: &str) -> Result<Option<String>, BoxError> {
+        Ok(self.opened().await?.engine.recall(key).await?)
+    }
+}
