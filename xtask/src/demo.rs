@@ -3,7 +3,10 @@
 //! The script is the transcript at the head of the example: lines that begin with `$ ` are typed, those that follow are
 //! what one then sees, up to the next command or the end of the block; after `nc` they are typed and answered by turns. So
 //! what is documented is what is played, and an answer that differs fails. A command is `curl`, `nc` or `sleep`. An
-//! example without a transcript is started, and stopped once it is ready if it does not end by itself.
+//! example without a transcript is started, and stopped once it is ready if it does not end by itself. Systems of several
+//! programs have scripts of their own.
+
+mod microservices;
 
 use std::{
     io::{self, BufRead, BufReader, Write},
@@ -29,6 +32,8 @@ const READY: &str = "app ready";
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) fn run(mut args: Args) -> Result {
+    let is_built = args.flag("--built");
+    let postgres = args.values("--postgres")?.pop();
     let name = args.next();
     args.finish()?;
     let repo = Repo::read()?;
@@ -37,19 +42,39 @@ pub(crate) fn run(mut args: Args) -> Result {
         examples.print();
         return Ok(());
     };
-    for example in examples.choose(&name)? {
+    let examples = examples.choose(&name)?;
+    if let Some(postgres) = postgres.as_ref().filter(|_| name != microservices::NAME) {
+        let name = microservices::NAME;
+        return Err(Failure::Usage(format!(
+            "`--postgres {postgres}` is for `{name}`: no other example has use for it"
+        )));
+    }
+    for example in examples {
+        if example.name == microservices::NAME {
+            microservices::play(is_built, postgres.as_deref())?;
+            continue;
+        }
         let script = Script::parse(repo.text(&example.path).unwrap_or_default());
-        play(example, &script?)?;
+        play(example, &script?, is_built)?;
     }
     Ok(())
 }
 
-fn play(example: &Entry, script: &Script) -> Result {
+/// Builds the programs of packages, unless they were built.
+fn build(packages: &[&str], is_built: bool) -> Result {
+    if is_built {
+        return Ok(());
+    }
+    let packages = packages.iter().flat_map(|package| ["--package", package]);
+    run_command(&mut cargo(["build", "--quiet"].into_iter().chain(packages)))
+}
+
+fn play(example: &Entry, script: &Script, is_built: bool) -> Result {
     script.hosts_are_free()?;
     let name = &*example.name;
-    run_command(&mut cargo(["build", "--quiet", "--package", name]))?;
+    build(&[name], is_built)?;
     println!("$ cargo run -p {name}");
-    let mut program = Program::start(Command::new(target_dir().join("debug").join(name)))?;
+    let mut program = Program::start(command(name))?;
     let is_up = program.prints(READY, PATIENCE);
     show(&mut program);
     if is_up {
@@ -69,6 +94,11 @@ fn play(example: &Entry, script: &Script) -> Result {
         Some(code) => Err(Failure::check(format!("`{name}` ended with code {code}"))),
         None => Err(Failure::check(format!("`{name}` did not end by itself"))),
     }
+}
+
+/// The program of an example.
+fn command(name: &str) -> Command {
+    Command::new(target_dir().join("debug").join(name))
 }
 
 /// Shows what the program has printed since.

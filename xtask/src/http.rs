@@ -43,6 +43,22 @@ pub(crate) enum Answer {
     Cut,
 }
 
+/// A whole response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Response {
+    pub(crate) status: u16,
+    head: String,
+    pub(crate) body: String,
+}
+
+impl Response {
+    /// A field of the head.
+    pub(crate) fn field(&self, name: &str) -> Option<&str> {
+        let fields = self.head.lines().filter_map(|line| line.split_once(':'));
+        fields.into_iter().find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+    }
+}
+
 impl Request {
     pub(crate) fn get(host: &str, path: &str) -> Self {
         Self { host: host.to_owned(), path: path.to_owned(), body: None, content_type: FORM }
@@ -84,6 +100,17 @@ impl Connection {
         }
     }
 
+    /// Sends a request and reads the response to it with its head, if there is a whole one.
+    pub(crate) fn response(&mut self, request: &Request) -> Option<Response> {
+        let (head, body) = request.parts("");
+        self.0.write_all(format!("{head}{body}").as_bytes()).ok()?;
+        let read = self.read().ok()?;
+        let body = whole(&read)?;
+        let head = String::from_utf8_lossy(&read[..read.len() - body.len()]).into_owned();
+        let status = head.split(' ').nth(1)?.parse().ok()?;
+        Some(Response { status, body: String::from_utf8_lossy(body).into_owned(), head })
+    }
+
     /// Sends a request whose body waits until the server wants it: from then on, no answer is one that was cut.
     pub(crate) fn ask_in_parts(&mut self, request: &Request) -> Answer {
         let (head, body) = request.parts("expect: 100-continue\r\n");
@@ -99,17 +126,25 @@ impl Connection {
     }
 
     fn answer(&mut self) -> Answer {
+        match self.read() {
+            Ok(read) => {
+                whole(&read).map_or(Answer::Cut, |body| Answer::Whole(String::from_utf8_lossy(body).into_owned()))
+            }
+            Err(answer) => answer,
+        }
+    }
+
+    /// Reads until a whole response is there; else says what there is.
+    fn read(&mut self) -> Result<Vec<u8>, Answer> {
         let (mut read, mut part) = (Vec::new(), [0; 4096]);
-        loop {
+        while whole(&read).is_none() {
             match self.0.read(&mut part) {
                 Ok(count) if count > 0 => read.extend_from_slice(&part[..count]),
-                _ if read.is_empty() => return Answer::Nothing,
-                _ => return Answer::Cut,
-            }
-            if let Some(body) = whole(&read) {
-                return Answer::Whole(String::from_utf8_lossy(body).into_owned());
+                _ if read.is_empty() => return Err(Answer::Nothing),
+                _ => return Err(Answer::Cut),
             }
         }
+        Ok(read)
     }
 }
 
@@ -133,6 +168,13 @@ mod tests {
         assert_eq!(whole(b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nhi"), None);
         assert_eq!(whole(b"HTTP/1.1 404 Not Found\r\n\r\n"), Some(&b""[..]));
         assert_eq!(whole(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n"), None);
+    }
+
+    #[test]
+    fn tells_what_is_in_the_head() {
+        let head = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\n\r\n";
+        let response = Response { status: 503, head: head.into(), body: String::new() };
+        assert_eq!((response.field("retry-after"), response.field("retry")), (Some("2"), None));
     }
 
     #[test]

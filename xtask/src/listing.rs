@@ -33,18 +33,30 @@ impl Listing {
         Self::new(repo, kind, name)
     }
 
-    /// The examples, by the names of their packages.
+    /// The examples: lessons by the names of their packages, and systems of several packages by their READMEs.
     pub(crate) fn of_examples(repo: &Repo) -> Self {
         let name = |path: &str| {
-            let directory = path.strip_prefix("examples/")?.strip_suffix("/src/main.rs")?;
-            directory.split_once('-').map(|(_number, name)| name.to_owned())
+            let (directory, file) = path.strip_prefix("examples/")?.split_once('/')?;
+            let name = match (directory.split_once('-'), file) {
+                (Some((_number, lesson)), "src/main.rs") => lesson,
+                (None, "README.md") => directory,
+                _ => return None,
+            };
+            Some(name.to_owned())
         };
         Self::new(repo, "example", name)
     }
 
     fn new(repo: &Repo, kind: &'static str, name: impl Fn(&str) -> Option<String>) -> Self {
         let entry = |(path, text): (&str, &str)| {
-            let help = text.lines().next().unwrap_or_default().trim_start_matches("//!").trim().to_owned();
+            let help = text
+                .lines()
+                .next()
+                .unwrap_or_default()
+                .trim_start_matches("//!")
+                .trim_start_matches('#')
+                .trim()
+                .to_owned();
             Some(Entry { name: name(path)?, path: path.to_owned(), help })
         };
         Self { kind, entries: repo.files().filter_map(entry).collect() }
@@ -82,6 +94,9 @@ mod tests {
         repo.insert("areas/http/load.rs", "//! The load.\n");
         repo.insert("areas/README.md", "Areas.\n");
         repo.insert("examples/01-hello/src/main.rs", "//! Says hello.\n");
+        repo.insert("examples/01-hello/README.md", "# Hello\n");
+        repo.insert("examples/shop/README.md", "# A shop\n");
+        repo.insert("examples/shop/order-service/src/main.rs", "//! Takes orders.\n");
         repo
     }
 
@@ -89,7 +104,7 @@ mod tests {
     fn lists_files_with_their_first_line() {
         let areas = Listing::of_files(&repo(), "area", "areas");
         assert_eq!(areas.text(), "  cold-start   The first answer\n  http         Requests.\n");
-        assert_eq!(Listing::of_examples(&repo()).text(), "  hello        Says hello.\n");
+        assert_eq!(Listing::of_examples(&repo()).text(), "  hello        Says hello.\n  shop         A shop\n");
     }
 
     #[test]

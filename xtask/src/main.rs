@@ -102,7 +102,7 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "demo",
-        help: "lists the examples; <example> or all plays what one says of itself",
+        help: "lists the examples; <example> or all plays what one says of itself: --built, --postgres <url>",
         run: demo::run,
     },
     Command {

@@ -32,8 +32,8 @@ pub(crate) fn run(args: Args) -> Result {
     let skips = empty_skips_file()?;
     let mut tally = Tally::default();
     let mut succeeded = true;
-    // Tests run the examples as programs, which only nextest builds along with them.
-    succeeded &= run_observed(cargo(["build", "--examples", "--all-features"]), |_| {})?;
+    // Tests run examples and programs of other packages, which are not all built along with them.
+    succeeded &= run_observed(cargo(["build", "--bins", "--examples", "--all-features"]), |_| {})?;
     for runner in [Runner::of_tests(), Runner::DocTests] {
         let mut command = runner.command();
         command.env(SKIPS, &skips);

@@ -118,11 +118,13 @@ fn manifest<'r>(repo: &'r Repo, path: &str) -> Result<Manifest<'r>, Problem> {
     Manifest::parse(text).map_err(|(line, what)| Problem::new(path, line, what, "mend the manifest"))
 }
 
-/// The directories with a manifest that the patterns (a path, or a path and `/*`) name.
+/// The directories with a manifest that the patterns (a path, or one that ends in `/*` or `/*-*`) name.
 fn directories<'r>(repo: &'r Repo, patterns: &[String]) -> Vec<&'r str> {
-    let matches = |dir: &str, pattern: &String| match pattern.strip_suffix("/*") {
-        Some(parent) => dir.rsplit_once('/').is_some_and(|(start, _)| start == parent),
-        None => dir == pattern,
+    let matches = |dir: &str, pattern: &String| match pattern.rsplit_once('/') {
+        Some((parent, last)) if last.contains('*') => dir
+            .rsplit_once('/')
+            .is_some_and(|(start, name)| start == parent && last.split('*').all(|part| name.contains(part))),
+        _ => dir == pattern,
     };
     let dirs = repo.files().filter_map(|(path, _)| path.strip_suffix("/Cargo.toml"));
     dirs.filter(|dir| patterns.iter().any(|pattern| matches(dir, pattern))).collect()

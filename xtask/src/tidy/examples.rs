@@ -1,4 +1,6 @@
 //! Examples are lessons: numbered, named for their idea, and each says how to run it and what one then sees.
+//!
+//! A system of several packages has no number: its directory has a README, and one directory for each package.
 
 use crate::{
     problem::Problem,
@@ -12,6 +14,10 @@ pub(super) fn examples_are_lessons(repo: &Repo, workspace: &Workspace, problems:
     let mut numbers = std::collections::BTreeMap::new();
     for example in workspace.examples() {
         let name = example.dir.trim_start_matches("examples/");
+        if let Some((system, part)) = name.split_once('/') {
+            check_part(repo, example, system, part, problems);
+            continue;
+        }
         let Some((number, _)) =
             name.split_once('-').filter(|(number, rest)| is_number(number) && *rest == example.name)
         else {
@@ -23,6 +29,21 @@ pub(super) fn examples_are_lessons(repo: &Repo, workspace: &Workspace, problems:
             let what = format!("`{other}` has that number too");
             problems.push(Problem::new(example.manifest(), 1, what, "decide which one is learned first"));
         }
+        check_header(repo, example, problems);
+    }
+}
+
+/// `examples/shop/orders` is the package `orders` of a system; what it shares with others has nothing to run.
+fn check_part(repo: &Repo, example: &Package, system: &str, part: &str, problems: &mut Vec<Problem>) {
+    if part != example.name {
+        let cure = format!("name the directory `{}`", example.name);
+        problems.push(Problem::new(example.manifest(), 1, "the directory is not named as the package", cure));
+    }
+    let readme = format!("examples/{system}/README.md");
+    if repo.text(&readme).is_none() {
+        problems.push(Problem::new(readme, 1, "nothing says what the system is", "add it"));
+    }
+    if repo.text(&format!("{}/src/main.rs", example.dir)).is_some() {
         check_header(repo, example, problems);
     }
 }
@@ -74,6 +95,18 @@ mod tests {
         check(&edited(MAIN, "-p hello", "-p hallo"), expected);
         let expected = "examples/01-hello/src/main.rs:1: the example does not say what one sees; go on with \"You see ..\" after the command";
         check(&edited(MAIN, "; you see it start and stop", ""), expected);
+    }
+
+    #[test]
+    fn systems_explain_themselves_and_their_parts() {
+        let part = "//- examples/shop/orders/Cargo.toml\n[package]\nname = \"orders\"\n\
+            //- examples/shop/orders/src/main.rs\n//! Orders.\n//- Cargo.toml\n[workspace]\nmembers = [\"examples/shop/*\"]\n";
+        let header = "examples/shop/orders/src/main.rs:1: the example does not say how to run it; name `cargo run -p orders` in its `//!`";
+        let readme = "examples/shop/README.md:1: nothing says what the system is; add it";
+        check(part, &format!("{readme}\n{header}"));
+        check(&format!("{part}//- examples/shop/README.md\n# A shop\n"), header);
+        let library = part.replace("src/main.rs", "src/lib.rs");
+        check(&format!("{library}//- examples/shop/README.md\n# A shop\n"), "");
     }
 
     #[test]
