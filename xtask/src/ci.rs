@@ -19,8 +19,9 @@ const STEPS: &[&[&str]] = &[
     &["doc"],
     &["features"],
     &["consumers"],
-    &["fuzz", "all", "--seconds", "15"],
+    &["fuzz", "all", "--seconds", "10"],
     &["demo", "all"],
+    &["torture", "queue", "--kills", "5", "--jobs", "1000"],
 ];
 
 /// Past this, people stop waiting for CI: time to move something out of it.

@@ -112,7 +112,7 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "torture",
-        help: "lists the fault harnesses; <name> or all runs them: --seconds <n>, --seed <n>",
+        help: "lists the fault harnesses; <name> or all runs them: --seconds <n>, --seed <n>; queue: --backend <name>, --kills <n>, --jobs <n>",
         run: torture::run,
     },
     Command {
@@ -182,7 +182,8 @@ mod tests {
         check_usage("ci --skip", "`--skip` needs a value");
         check_usage(
             "ci --skip tests",
-            "`--skip tests` names no step; steps: fmt, tidy, gen, deny, lint, test, doc, features, consumers, fuzz, demo",
+            "`--skip tests` names no step; steps: fmt, tidy, gen, deny, lint, test, doc, features, consumers, fuzz, demo, \
+             torture",
         );
     }
 

@@ -6,13 +6,15 @@
 #[cfg(unix)]
 mod drain;
 #[cfg(unix)]
+mod queue;
+#[cfg(unix)]
 mod restarts;
 #[cfg(unix)]
 mod signals;
 #[cfg(unix)]
 mod slow;
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use crate::{
     args::Args,
@@ -26,11 +28,52 @@ const DIR: &str = "xtask/src/torture";
 /// For how long a harness goes on when nothing else is said.
 const SECONDS: u64 = 30;
 
-/// What a harness may do: for how long, and with which luck.
+/// What a harness may do: for how long, or how often and with how much, and with which luck.
 #[derive(Clone, Copy, Debug)]
 struct Limits {
     time: Duration,
     seed: u64,
+    kills: Option<u64>,
+    jobs: Option<u64>,
+    backend: Option<Backend>,
+}
+
+impl Limits {
+    fn take(args: &mut Args) -> Result<Self> {
+        Ok(Self {
+            time: Duration::from_secs(args.number("--seconds")?.unwrap_or(SECONDS)),
+            seed: args.number("--seed")?.unwrap_or_else(Random::seed),
+            kills: args.number("--kills")?,
+            jobs: args.number("--jobs")?,
+            backend: args.values("--backend")?.pop().map(|name| Backend::of(&name)).transpose()?,
+        })
+    }
+}
+
+/// Where a store is, for harnesses that have one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Backend {
+    Sqlite,
+    Postgres,
+}
+
+impl Backend {
+    fn of(name: &str) -> Result<Self> {
+        match name {
+            "sqlite" => Ok(Self::Sqlite),
+            "postgres" => Ok(Self::Postgres),
+            _ => Err(Failure::Usage(format!("there is no backend `{name}`; there are sqlite, postgres"))),
+        }
+    }
+}
+
+impl fmt::Display for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Sqlite => "sqlite",
+            Self::Postgres => "postgres",
+        })
+    }
 }
 
 type Harness = fn(Limits) -> Result;
@@ -40,6 +83,8 @@ const HARNESSES: &[(&str, Harness)] = &[
     #[cfg(unix)]
     ("drain", drain::run),
     #[cfg(unix)]
+    ("queue", queue::run),
+    #[cfg(unix)]
     ("restarts", restarts::run),
     #[cfg(unix)]
     ("signals", signals::run),
@@ -48,7 +93,7 @@ const HARNESSES: &[(&str, Harness)] = &[
 ];
 
 pub(crate) fn run(mut args: Args) -> Result {
-    let (seconds, seed) = (args.number("--seconds")?, args.number("--seed")?);
+    let limits = Limits::take(&mut args)?;
     let name = args.next();
     args.finish()?;
     let listing = Listing::of_files(&Repo::read()?, "harness", DIR);
@@ -56,8 +101,6 @@ pub(crate) fn run(mut args: Args) -> Result {
         listing.print();
         return Ok(());
     };
-    let limits =
-        Limits { time: Duration::from_secs(seconds.unwrap_or(SECONDS)), seed: seed.unwrap_or_else(Random::seed) };
     for entry in listing.choose(&name)? {
         let Some((_, harness)) = HARNESSES.iter().find(|(name, _)| *name == entry.name) else {
             return Err(Failure::check(format!("`{}` needs the signals of a Unix", entry.name)));

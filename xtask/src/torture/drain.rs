@@ -36,7 +36,7 @@ const SOON: Duration = Duration::from_secs(3);
 /// No start or stop takes longer, on a machine that has other work, too.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-pub(super) fn run(Limits { time, seed }: Limits) -> Result {
+pub(super) fn run(Limits { time, seed, .. }: Limits) -> Result {
     run_command(&mut cargo(["build", "--package", "misc-http", "--features", "axum", "--example", "http_subject"]))?;
     println!("torture drain: {} s from seed {seed}", time.as_secs());
     let (mut random, mut counts, start) = (Random::new(seed), Counts::default(), Instant::now());

@@ -32,7 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Passes its standard input on as the first socket, to the process that it becomes.
 const ACTIVATE: &str = "exec 3<&0 </dev/null; export LISTEN_PID=$$; exec \"$0\" 127.0.0.1:0";
 
-pub(super) fn run(Limits { time, seed }: Limits) -> Result {
+pub(super) fn run(Limits { time, seed, .. }: Limits) -> Result {
     run_command(&mut cargo(["build", "--package", "misc-upgrade", "--example", "under_systemd"]))?;
     let socket = TcpListener::bind("127.0.0.1:0").map_err(|error| Failure::met("the socket", error))?;
     let address = socket.local_addr().map_err(|error| Failure::met("the socket", error))?;

@@ -60,7 +60,7 @@ const SIGNALS: &[&[&str]] = &[
     &["TERM", "KILL"],
 ];
 
-pub(super) fn run(Limits { time, seed }: Limits) -> Result {
+pub(super) fn run(Limits { time, seed, .. }: Limits) -> Result {
     build()?;
     if TcpListener::bind(ADDRESS).is_err() {
         return Err(Failure::check(format!("{ADDRESS} is taken: end what listens there, and try again")));

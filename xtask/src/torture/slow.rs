@@ -46,7 +46,7 @@ const ANSWER: Duration = Duration::from_secs(2 + 4);
 /// Descriptors are given back within this.
 const SOON: Duration = Duration::from_secs(5);
 
-pub(super) fn run(Limits { time, seed }: Limits) -> Result {
+pub(super) fn run(Limits { time, seed, .. }: Limits) -> Result {
     run_command(&mut cargo(["build", "--package", "misc-http", "--features", "axum", "--example", "http_subject"]))?;
     // Each has a descriptor on both sides.
     let crowd = subject::descriptors_for(CROWD)?;
