@@ -74,7 +74,8 @@ pub struct Probe {
     pub figures: &'static [Measure],
     /// What only its table shows.
     pub details: &'static [Measure],
-    /// Measures a contender in a case: one number for each figure, then for each detail.
+    /// Measures a contender in a case: one number for each figure, then for each detail; none if a server that the case needs
+    /// does not answer.
     pub take: fn(contender: &str, case: &str) -> Result<Vec<f64>, Error>,
 }
 

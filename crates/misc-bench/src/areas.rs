@@ -6,6 +6,8 @@ mod http;
 mod lifecycle;
 mod log;
 mod metrics;
+mod queue;
+mod queue_start;
 mod resilience;
 mod rpc;
 mod scheduler;
@@ -21,6 +23,8 @@ pub const AREAS: &[&Area] = &[
     &lifecycle::AREA,
     &log::AREA,
     &metrics::AREA,
+    &queue::AREA,
+    &queue_start::AREA,
     &resilience::AREA,
     &rpc::AREA,
     &scheduler::AREA,

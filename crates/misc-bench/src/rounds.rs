@@ -35,7 +35,10 @@ pub fn measure(area: &Area, options: &Options, mut show: impl FnMut(String)) -> 
     }
     let mut figures = Vec::new();
     for case in cases {
-        let columns = columns(area, case, options.rounds)?;
+        let Some(columns) = columns(area, case, options.rounds)? else {
+            show(format!("{} {case}: left out, as the server that it needs does not answer", area.name));
+            continue;
+        };
         show(Table { title: format!("{} {case}", area.name), area, columns: &columns }.to_string());
         figures.extend(columns.iter().filter(|column| column.is_figure).flat_map(|column| {
             let name = format!("{case}/{}", column.measure.name);
@@ -51,12 +54,15 @@ fn chosen(area: &Area, part: &str) -> Vec<&'static str> {
     area.cases.iter().copied().filter(|case| if exact { *case == part } else { case.contains(part) }).collect()
 }
 
-/// Measures one case: a column of numbers for each measure.
-fn columns(area: &Area, case: &str, rounds: usize) -> Result<Vec<Column>, Error> {
+/// Measures one case: a column of numbers for each measure; `None` if a sample says, by no numbers, that it cannot be taken.
+fn columns(area: &Area, case: &str, rounds: usize) -> Result<Option<Vec<Column>>, Error> {
     let mut columns = empty(area, &area.speed);
     for round in 0..=rounds {
         for at in turns(round, area.contenders.len()) {
             let numbers = sample::take(area, area.contenders[at], case)?;
+            if numbers.is_empty() {
+                return Ok(None);
+            }
             // The first round only makes files and caches warm.
             if round > 0 {
                 put(&mut columns, at, &numbers)?;
@@ -70,7 +76,7 @@ fn columns(area: &Area, case: &str, rounds: usize) -> Result<Vec<Column>, Error>
         }
         columns.append(&mut weights);
     }
-    Ok(columns)
+    Ok(Some(columns))
 }
 
 fn empty(area: &Area, probe: &Probe) -> Vec<Column> {
