@@ -19,7 +19,7 @@ const STEPS: &[&[&str]] = &[
     &["doc"],
     &["features"],
     &["consumers"],
-    &["fuzz", "all", "--seconds", "10"],
+    &["fuzz", "all", "--seconds", "5"],
     &["demo", "all"],
     &["torture", "queue", "--kills", "5", "--jobs", "1000"],
 ];

@@ -13,7 +13,7 @@ use std::{
 use crate::{
     args::Args,
     failure::{Failure, Result},
-    process::{cargo, root, run as run_command, succeeds},
+    process::{cargo, root, run as run_command, succeeds, target_dir},
 };
 
 /// Where the projects are, from the root.
@@ -63,10 +63,11 @@ fn lock(project: &Path) -> Result {
     run_command(&mut cargo_in(project, &update))
 }
 
-/// A cargo command in the project; all projects share what they build.
+/// A cargo command in the project; what it builds is shared with the other projects, and with the workspace where that is
+/// the same.
 fn cargo_in(project: &Path, args: &[&str]) -> Command {
     let mut command = cargo(args.iter().copied());
-    command.current_dir(project).env("CARGO_TARGET_DIR", builds().join("target"));
+    command.current_dir(project).env("CARGO_TARGET_DIR", target_dir());
     command
 }
 
