@@ -20,7 +20,7 @@ const STEPS: &[&[&str]] = &[
     &["features"],
     &["consumers"],
     &["fuzz", "all", "--seconds", "5"],
-    &["demo", "all"],
+    &["demo", "all", "--built"],
     &["torture", "queue", "--kills", "5", "--jobs", "1000"],
 ];
 

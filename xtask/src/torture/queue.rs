@@ -38,7 +38,8 @@ const RUN: Duration = Duration::from_millis(200);
 const DRAIN: Duration = Duration::from_secs(60);
 
 pub(super) fn run(limits: Limits) -> Result {
-    let example = ["build", "--package", "misc-queue", "--features", "postgres,sqlite", "--example", "queue_subject"];
+    // As the tests build it, so that it is not built twice.
+    let example = ["build", "--bins", "--examples", "--all-features"];
     run_command(&mut cargo(example))?;
     let (backends, is_asked_for) = match limits.backend {
         Some(backend) => (vec![backend], true),
