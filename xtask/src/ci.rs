@@ -19,7 +19,7 @@ const STEPS: &[&[&str]] = &[
     &["doc"],
     &["features"],
     &["consumers"],
-    &["fuzz", "all", "--seconds", "5"],
+    &["fuzz", "all", "--seconds", "3"],
     &["demo", "all", "--built"],
     &["torture", "queue", "--kills", "5", "--jobs", "1000"],
 ];
