@@ -335,8 +335,7 @@ impl Service for StoreService {
         let driver = hold.drive(&ctx);
         ctx.ready();
         ctx.stopping().await;
-        driver.end().await;
-        hold.release().await;
+        hold.end(driver, &ctx).await;
         Ok(())
     }
 

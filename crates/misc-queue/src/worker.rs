@@ -11,7 +11,7 @@ use misc_core::{BoxError, Context, Plan, Service};
 use serde::Serialize;
 
 pub(crate) use self::bench::Bench;
-use self::{meters::Meters, slot::Shop, turns::Turns};
+use self::{meters::Meters, slot::Slots, turns::Turns};
 use crate::{
     config::Work,
     job::Job,
@@ -36,7 +36,7 @@ pub struct Worker {
 /// A handler behind a type of its own, so that a worker has none.
 trait Slot: Send + Sync {
     /// Runs jobs in a slot until there are no more.
-    fn run(self: Arc<Self>, shop: Arc<Shop>, slot: usize) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+    fn run(self: Arc<Self>, slots: Arc<Slots>, slot: usize) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 }
 
 struct Handler<T, F> {
@@ -51,8 +51,8 @@ where
     Fut: Future<Output = Result<(), E>> + Send + 'static,
     E: Into<BoxError>,
 {
-    fn run(self: Arc<Self>, shop: Arc<Shop>, slot: usize) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-        Box::pin(async move { shop.run(slot, &self.handler).await })
+    fn run(self: Arc<Self>, slots: Arc<Slots>, slot: usize) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(async move { slots.run(slot, &self.handler).await })
     }
 }
 
@@ -72,23 +72,22 @@ impl Service for Worker {
     async fn run(self, ctx: Context) -> Result<(), BoxError> {
         let Some(hold) = ctx.until_stopping(self.store.hold()).await.transpose()? else { return Ok(()) };
         let driver = hold.drive(&ctx);
-        let slots = self.work.concurrency.get();
-        let bench = Arc::new(Bench::new(Arc::clone(&self.queue), slots));
+        let concurrency = self.work.concurrency.get();
+        let bench = Arc::new(Bench::new(Arc::clone(&self.queue), concurrency));
         let meters = Meters::resolve(&ctx, &self.queue);
-        let shop = Shop { bench: Arc::clone(&bench), work: self.work.clone(), stopping: ctx.token(), meters };
-        let shop = Arc::new(shop);
-        let slots: Vec<_> =
-            (0..slots).map(|slot| ctx.spawn(Arc::clone(&self.handler).run(Arc::clone(&shop), slot))).collect();
+        let slots = Slots { bench: Arc::clone(&bench), work: self.work.clone(), stopping: ctx.token(), meters };
+        let slots = Arc::new(slots);
+        let run = |slot| ctx.spawn(Arc::clone(&self.handler).run(Arc::clone(&slots), slot));
+        let tasks: Vec<_> = (0..concurrency).map(run).collect();
         self.show(&ctx, &bench);
         self.store.shared.wakes.worker(&bench);
         ctx.ready();
-        Turns::new(&self.store, &bench, self.work.concurrency.get()).run(&ctx).await;
+        Turns::new(&self.store, &bench, concurrency).run(&ctx).await;
         bench.close();
-        for slot in slots {
-            slot.await.ok();
+        for task in tasks {
+            task.await.ok();
         }
-        driver.end().await;
-        hold.release().await;
+        hold.end(driver, &ctx).await;
         Ok(())
     }
 

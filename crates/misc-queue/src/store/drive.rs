@@ -4,7 +4,7 @@ use std::{collections::HashMap, future::pending, sync::Arc, time::Duration};
 
 use futures_util::join;
 use misc_core::{CancellationToken, Context, Gauge, Meter, Task};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tracing::{debug, error, info, warn};
 
 use super::{Hold, Open, Phase, Store, lane};
@@ -19,6 +19,8 @@ use crate::{
 const CANCELS: Duration = Duration::from_millis(50);
 /// How many times as rarely jobs are counted if that takes long.
 const RARELY: u32 = 20;
+/// How much of its time to stop a service has left when it does not wait for the store any more.
+const LEFT: Duration = Duration::from_millis(100);
 /// How often the store is told of jobs whose worker is gone, while there are any.
 const SETTLES: Duration = Duration::from_secs(1);
 /// How often it is swept at least, however long the lease.
@@ -32,9 +34,16 @@ pub(crate) struct Driver {
 
 impl Driver {
     /// Ends it, after what it is about to store.
-    pub(crate) async fn end(self) {
+    async fn end(mut self) {
         self.stop.cancel();
-        self.task.await.ok();
+        (&mut self.task).await.ok();
+    }
+}
+
+/// Whoever has no time to wait for its end drops it: what it was about to store is uncertain then.
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.task.abort();
     }
 }
 
@@ -46,6 +55,22 @@ impl Hold {
         let (store, meter, token) = (self.store.clone(), ctx.meter().clone(), stop.clone());
         let task = ctx.spawn(async move { drive(&store, &meter, &token).await });
         Driver { stop, task }
+    }
+
+    /// Ends the driver and gives the hold up, within the time that the service has to stop: a store that hangs does not
+    /// make it late.
+    pub(crate) async fn end(self, driver: Driver, ctx: &Context) {
+        let end = async {
+            driver.end().await;
+            self.release().await;
+        };
+        let Some(deadline) = ctx.stop_deadline() else { return end.await };
+        let left = LEFT.min(deadline.saturating_duration_since(Instant::now()) / 2);
+        if timeout_at(deadline - left, end).await.is_err() {
+            warn!(
+                "the store does not answer and is left as it is: the jobs of this process go back when its lease ends"
+            );
+        }
     }
 }
 

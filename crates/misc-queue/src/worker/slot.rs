@@ -23,14 +23,14 @@ use crate::{
 const ERROR_TEXT: usize = 2_000;
 
 /// What the slots of a worker have in common.
-pub(super) struct Shop {
+pub(super) struct Slots {
     pub(super) bench: Arc<Bench>,
     pub(super) work: Work,
     pub(super) stopping: CancellationToken,
     pub(super) meters: Option<Meters>,
 }
 
-impl Shop {
+impl Slots {
     /// Runs jobs, one after the other, in one of the slots.
     pub(super) async fn run<T, F, Fut, E>(&self, slot: usize, handler: &F)
     where

@@ -8,7 +8,7 @@ use std::{
 
 use misc_core::{App, BoxError, Context, spec};
 use misc_queue::{Config, Job, JobId, Queue, State, Store};
-use misc_test::{FaultProxy, Faults};
+use misc_test::{FaultProxy, Faults, TestApp};
 use tokio::{sync::Semaphore, time::sleep};
 
 use crate::place::{Number, PATIENCE, Place, run};
@@ -132,4 +132,20 @@ async fn not_running(numbers: &Queue<Number>, id: JobId) -> Result<State, BoxErr
         }
     };
     Ok(tokio::time::timeout(PATIENCE / 3, look).await.map_err(|_| format!("job {id} is left behind"))?)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_hangs_makes_nobody_late_at_the_stop() {
+    let Some((place, mut config, proxy, faults)) = away().await else { return };
+    config.timeout = Duration::from_secs(10);
+    let (numbers, worker) = misc_queue::open::<Number>(config).handler(async |_| Ok::<_, BoxError>(()));
+    let worker = spec(worker).stop_within(Duration::from_secs(2));
+    let app = TestApp::start(App::new("test").service("proxy", proxy).service("worker", worker)).await;
+    let job = numbers.push(Number(1)).await.expect("the store answers");
+    numbers.wait(job.id).await.expect("the store answers");
+    faults.delay(Duration::from_secs(3600));
+    let ended = app.stop().await;
+    ended.assert_ok();
+    assert_eq!(ended.exit_code(), 0);
+    place.remove().await;
 }
