@@ -4,7 +4,7 @@ use std::{future::Future, panic::AssertUnwindSafe, pin::pin, sync::Arc, time::Du
 
 use futures_util::FutureExt;
 use misc_core::{BoxError, CancellationToken, Deadline, TraceContext};
-use tokio::time::sleep;
+use tokio::{task::coop::consume_budget, time::sleep};
 use tracing::{Instrument, Span, error, field, info_span, warn};
 
 use super::{bench::Bench, meters::Meters};
@@ -43,6 +43,8 @@ impl Slots {
         let _place = Place { bench: &self.bench, slot };
         let mut ending = None;
         while let Some(order) = self.bench.next(slot, ending.take()).await {
+            // Where no job waits for anything, others want to run, too.
+            consume_budget().await;
             ending = Some(self.job(slot, order.claimed, handler).await);
         }
     }

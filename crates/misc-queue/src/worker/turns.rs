@@ -19,7 +19,8 @@ const KEPT: Duration = Duration::from_secs(1);
 /// How long it waits after the first answer that the store did not give, and at most.
 const AWAY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
 
-/// How many jobs a turn claims at most, unless more of them may run at once.
+/// How many jobs a turn claims at most, unless more of them may run at once. A worker has twice as many, so that some are
+/// run while others are fetched.
 const TOGETHER: usize = 512;
 /// How long a job may wait for a slot before it goes back: it was claimed in the belief that jobs are short.
 const WAIT: Duration = Duration::from_millis(200);
@@ -36,6 +37,8 @@ pub(super) struct Turns<'a> {
     slots: usize,
     /// How many more it claims than can be begun: none, unless jobs end sooner than the store answers.
     ahead: usize,
+    /// When it was last given jobs.
+    fed: Instant,
     /// What the store is being told to be over.
     ended: Vec<(Session, Ended)>,
     /// When the next job is due that is not yet.
@@ -57,6 +60,7 @@ impl<'a> Turns<'a> {
             bench,
             slots,
             ahead: 0,
+            fed: Instant::now(),
             ended: Vec::with_capacity(slots),
             due: None,
             may_suspect: false,
@@ -75,7 +79,8 @@ impl<'a> Turns<'a> {
             }
             let look = now + self.store.shared.config.poll;
             let mut next = self.due.map_or(look, |due| due.min(look));
-            if let Some(claimed_at) = self.bench.ready_since().filter(|_| self.ahead > 0) {
+            let has_too_many = || self.ahead > 0 || self.bench.busy() > self.slots;
+            if let Some(claimed_at) = self.bench.ready_since().filter(|_| has_too_many()) {
                 next = next.min(claimed_at + WAIT);
                 if claimed_at + WAIT <= now {
                     self.ahead = 0;
@@ -83,7 +88,7 @@ impl<'a> Turns<'a> {
                     self.bench.wake();
                 }
             }
-            let room = (self.slots + self.ahead).saturating_sub(self.bench.busy());
+            let room = (self.slots + self.ahead).saturating_sub(self.bench.busy()).min(self.most());
             if self.bench.over() == 0 && (room == 0 || !self.bench.is_hungry()) {
                 tokio::select! {
                     biased;
@@ -99,6 +104,11 @@ impl<'a> Turns<'a> {
             }
         }
         self.finish(ctx).await;
+    }
+
+    /// Returns how many jobs a turn claims at most.
+    fn most(&self) -> usize {
+        if self.ahead == 0 { self.slots } else { self.slots.max((self.slots + self.ahead) / 2) }
     }
 
     /// Stores what is over, and claims as many jobs as there is room for.
@@ -160,12 +170,23 @@ impl<'a> Turns<'a> {
         self.due = next_due.into_iter().chain(self.due).min();
         if turned.claimed.len() >= claim.jobs {
             self.bench.wake();
-            // All that it had was over, and nothing was left to run while the store was busy.
-            if own.len() >= self.slots + self.ahead && self.bench.busy() == 0 {
-                self.ahead = (self.slots + self.ahead * 2).min(TOGETHER.saturating_sub(self.slots));
+            if self.are_short(own) {
+                self.ahead = (self.slots + self.ahead * 2).min((TOGETHER * 2).saturating_sub(self.slots));
             }
         }
+        if !turned.claimed.is_empty() {
+            self.fed = Instant::now();
+        }
         self.bench.add(session, turned.claimed);
+    }
+
+    /// Returns whether jobs are so short that the store is slower: a good part was done before it was asked, the rest before
+    /// it answered, and that soon.
+    fn are_short(&self, own: &[Ended]) -> bool {
+        let is_done = |ended: &&Ended| !ended.ending.gives_back();
+        self.bench.busy() == 0
+            && self.fed.elapsed() < WAIT / 2
+            && own.iter().filter(is_done).count() * 4 >= self.slots + self.ahead
     }
 
     /// Takes up jobs that were claimed when the store went away before it could say so.
@@ -259,6 +280,8 @@ impl<'a> Turns<'a> {
         if self.away.is_none() {
             warn!(queue = self.bench.queue(), error = %one_line(error), "the store does not answer: trying again");
         }
+        // A claim that is not answered may be too large.
+        self.ahead = 0;
         let pause = self.away.map_or(AWAY.0, |pause| (pause * 2).min(AWAY.1));
         self.away = Some(pause.mul_f64(0.75 + fastrand::f64() / 4.0));
     }

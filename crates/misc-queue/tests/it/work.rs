@@ -269,6 +269,7 @@ async fn gives_back_what_it_has_claimed_too_much_of() {
         loop {
             let queue =
                 operator.queues().await?.into_iter().find(|queue| queue.name == "number").ok_or("it is there")?;
+            assert!(queue.running <= 1_024, "{queue:?}");
             if slow.load(Ordering::SeqCst) == 4 && queue.running == 4 {
                 assert_eq!(queue.available, 996);
                 break;
