@@ -74,7 +74,7 @@ CREATE INDEX {}jobs_available ON {}jobs (queue, priority DESC, id) INCLUDE (due_
 CREATE INDEX {}jobs_suspect ON {}jobs (queue, priority DESC, id) INCLUDE (due_at)
     WHERE state = 'available' AND crashes > 0;
 CREATE INDEX {}jobs_waiting ON {}jobs (queue, due_at) WHERE state IN ('scheduled', 'retryable');
-CREATE INDEX {}jobs_running ON {}jobs (session, queue) WHERE state = 'running';
+CREATE INDEX {}jobs_running ON {}jobs (session) WHERE state = 'running';
 CREATE INDEX {}jobs_finished ON {}jobs (state, finished_at)
     WHERE state IN ('completed', 'cancelled', 'dead') AND unique_until IS NULL;
 CREATE UNIQUE INDEX {}jobs_unique ON {}jobs (unique_key) WHERE unique_key IS NOT NULL;

@@ -18,10 +18,17 @@ use crate::{
 
 /// Ends jobs of a session: those that shall be gone are deleted, unless they hold a key for a period. What would go on
 /// although somebody has cancelled it is cancelled. Only a running job has a session, and it is found by its id alone.
+///
+/// Of what is completed there is no more to say than its id: where it is 500 jobs, all else would make for 16 KiB and more,
+/// and what does not fit in one record of TLS waits for 40 ms, as sqlx leaves Nagle's algorithm on
+/// (<https://github.com/launchbadge/sqlx/issues/4335>).
 const END: &str = "
 WITH ended AS MATERIALIZED (
-    SELECT * FROM unnest($2::bigint[], $3::text[], $4::bigint[], $5::boolean[], $6::boolean[], $7::text[], $8::text[])
-        AS ended(id, state, delay, returned, deleted, reason, error)
+    SELECT id, 'completed' AS state, NULL::bigint AS delay, false AS returned, {drops_completed} AS deleted,
+        NULL AS reason, NULL AS error
+    FROM unnest($2::bigint[]) AS completed(id)
+    UNION ALL
+    SELECT * FROM unnest($3::bigint[], $4::text[], $5::bigint[], $6::boolean[], $7::boolean[], $8::text[], $9::text[])
 ), deleted AS (
     {delete}
 ), updated AS (
@@ -44,7 +51,7 @@ WITH ended AS MATERIALIZED (
     RETURNING job.id, job.queue, job.state, job.due_at
 ), outcome AS (
     SELECT array(SELECT id FROM deleted UNION ALL SELECT id FROM updated) AS ids,
-        (SELECT count(pg_notify($9, 'q:' || queue))
+        (SELECT count(pg_notify($10, 'q:' || queue))
             FROM (SELECT DISTINCT queue FROM updated WHERE state = 'available') AS told) AS told
 )";
 
@@ -67,22 +74,22 @@ SELECT ids, NULL::bigint, told FROM outcome";
 const CLAIM: &str = ", wanted AS MATERIALIZED (
     SELECT CASE
         WHEN EXISTS (SELECT FROM {}sessions WHERE id = $1)
-            AND NOT EXISTS (SELECT FROM {}queues WHERE name = $10 AND paused) THEN $11::bigint
+            AND NOT EXISTS (SELECT FROM {}queues WHERE name = $11 AND paused) THEN $12::bigint
         ELSE 0
     END AS jobs
 ), due AS MATERIALIZED (
     SELECT id, priority, crashes FROM {}jobs
-    WHERE queue = $10 AND state IN ('scheduled', 'retryable') AND due_at <= statement_timestamp()
-    ORDER BY due_at LIMIT greatest($11::bigint, 1000) FOR UPDATE SKIP LOCKED
+    WHERE queue = $11 AND state IN ('scheduled', 'retryable') AND due_at <= statement_timestamp()
+    ORDER BY due_at LIMIT greatest($12::bigint, 1000) FOR UPDATE SKIP LOCKED
 ), fresh AS MATERIALIZED (
     SELECT id, priority FROM {}jobs
-    WHERE queue = $10 AND state = 'available' AND crashes = 0
+    WHERE queue = $11 AND state = 'available' AND crashes = 0
     ORDER BY priority DESC, id LIMIT (SELECT jobs FROM wanted) FOR UPDATE SKIP LOCKED
 ), suspect AS MATERIALIZED (
     SELECT id, priority FROM {}jobs
-    WHERE queue = $10 AND state = 'available' AND crashes > 0
+    WHERE queue = $11 AND state = 'available' AND crashes > 0
     ORDER BY priority DESC, id
-    LIMIT (SELECT CASE WHEN $12::boolean AND jobs > 0 THEN 1 ELSE 0 END FROM wanted) FOR UPDATE SKIP LOCKED
+    LIMIT (SELECT CASE WHEN $13::boolean AND jobs > 0 THEN 1 ELSE 0 END FROM wanted) FOR UPDATE SKIP LOCKED
 ), picked AS MATERIALIZED (
     SELECT id FROM (
         SELECT id, priority FROM fresh
@@ -92,7 +99,7 @@ const CLAIM: &str = ", wanted AS MATERIALIZED (
         (SELECT id, priority FROM (
             SELECT id, priority FROM suspect
             UNION ALL
-            SELECT id, priority FROM due WHERE crashes > 0 AND $12::boolean
+            SELECT id, priority FROM due WHERE crashes > 0 AND $13::boolean
         ) AS one ORDER BY priority DESC, id LIMIT 1)
     ) AS job ORDER BY priority DESC, id LIMIT (SELECT jobs FROM wanted)
 ), taken AS (
@@ -107,23 +114,24 @@ const CLAIM: &str = ", wanted AS MATERIALIZED (
         started_at = CASE WHEN is_claimed THEN statement_timestamp() ELSE job.started_at END,
         unique_key = CASE WHEN NOT is_claimed OR job.unique_release IS DISTINCT FROM 'started' THEN job.unique_key END
     FROM taken WHERE job.id = taken.id
-    RETURNING job.*, is_claimed
+    RETURNING job.id, payload, attempt, attempts, crashes, priority, pushed_at, due_at, started_at, expires_at, trace,
+        is_claimed
 ), next AS (
     SELECT CASE
-        WHEN (SELECT count(*) FROM picked) >= $11::bigint THEN NULL
+        WHEN (SELECT count(*) FROM picked) >= $12::bigint THEN NULL
         WHEN (SELECT count(*) FROM due) >= 1000 THEN statement_timestamp()
         ELSE least(
             (SELECT due_at FROM {}jobs
-                WHERE queue = $10 AND state IN ('scheduled', 'retryable') AND due_at > statement_timestamp()
+                WHERE queue = $11 AND state IN ('scheduled', 'retryable') AND due_at > statement_timestamp()
                 ORDER BY due_at LIMIT 1),
             (SELECT min(due_at) FROM updated
-                WHERE queue = $10 AND state IN ('scheduled', 'retryable', 'available'))
+                WHERE queue = $11 AND state IN ('scheduled', 'retryable', 'available'))
         )
     END AS due_at
 )
 SELECT ids, (extract(epoch FROM next.due_at - statement_timestamp()) * 1000000)::bigint,
-    told + (SELECT count(pg_notify($9, 'q:' || $10)) FROM (SELECT FROM changed WHERE NOT is_claimed LIMIT 1) AS left_over),
-    NULL::bigint AS id, NULL::text, NULL::integer, NULL::integer, NULL::integer, NULL::smallint, NULL::timestamptz,
+    told + (SELECT count(pg_notify($10, 'q:' || $11)) FROM (SELECT FROM changed WHERE NOT is_claimed LIMIT 1) AS left_over),
+    NULL::bigint AS id, NULL::json, NULL::integer, NULL::integer, NULL::integer, NULL::smallint, NULL::timestamptz,
     NULL::timestamptz, NULL::timestamptz, NULL::timestamptz, NULL::text
 FROM outcome, next
 UNION ALL
@@ -134,7 +142,7 @@ SELECT NULL, NULL, NULL, {columns} FROM {}jobs WHERE session = $1 AND state = 'r
 
 /// What [`claimed`] reads, after three columns for something else.
 const COLUMNS: &str =
-    "id, payload::text, attempt, attempts, crashes, priority, pushed_at, due_at, started_at, expires_at, trace";
+    "id, payload, attempt, attempts, crashes, priority, pushed_at, due_at, started_at, expires_at, trace";
 
 /// How often a turn is made that others were in the way of.
 const TRIES: u32 = 5;
@@ -153,6 +161,7 @@ impl Turning {
     pub(super) fn new(tables: &Tables, keep: &Keep) -> Self {
         let keeps_all = [keep.completed, keep.cancelled, keep.dead].iter().all(|keep| !keep.is_zero());
         let end = END.replace("{delete}", if keeps_all { KEEP } else { DELETE });
+        let end = end.replace("{drops_completed}", if keep.completed.is_zero() { "true" } else { "false" });
         Self {
             channel: tables.prefix().into(),
             keep: keep.clone(),
@@ -202,6 +211,7 @@ impl Turning {
     ) -> Result<Vec<PgRow>, sqlx::Error> {
         let asked = query(if claim.is_some() { &self.turn } else { &self.end })
             .bind(session.0)
+            .bind(&endings.completed)
             .bind(&endings.ids)
             .bind(&endings.states)
             .bind(&endings.delays)
@@ -234,9 +244,10 @@ impl Turning {
     }
 }
 
-/// Endings as a statement takes them: a column for each that is said of them.
+/// Endings as a statement takes them: the ids of what is completed, and a column for each that is said of the others.
 #[derive(Default)]
 struct Endings<'a> {
+    completed: Vec<i64>,
     ids: Vec<i64>,
     states: Vec<&'static str>,
     /// After how many microseconds it goes on, -1 for the time it had; `None` if it is over.
@@ -251,15 +262,14 @@ impl<'a> Endings<'a> {
     fn new(ended: &'a [Ended], keep: &Keep) -> Self {
         let mut endings = Self::default();
         for ended in ended {
-            endings.ids.push(ended.id.0);
-            endings.add(&ended.ending, keep);
+            endings.add(ended.id.0, &ended.ending, keep);
         }
         endings
     }
 
-    fn add(&mut self, ending: &'a Ending, keep: &Keep) {
+    fn add(&mut self, id: i64, ending: &'a Ending, keep: &Keep) {
         let (state, delay, reason, error, kept) = match ending {
-            Ending::Completed => (State::Completed, None, None, None, keep.completed),
+            Ending::Completed => return self.completed.push(id),
             Ending::Failed { again_after, error } => {
                 (after(*again_after, State::Retryable), Some(span(*again_after)), None, Some(error), Duration::MAX)
             }
@@ -268,6 +278,7 @@ impl<'a> Endings<'a> {
             Ending::Returned => (State::Available, Some(-1), None, None, Duration::MAX),
             Ending::Postponed { by } => (after(*by, State::Scheduled), Some(span(*by)), None, None, Duration::MAX),
         };
+        self.ids.push(id);
         self.states.push(state.as_str());
         self.delays.push(delay);
         self.returned.push(ending.gives_back());
@@ -302,7 +313,8 @@ fn claimed(row: &PgRow) -> Result<Claimed, sqlx::Error> {
     let expires_at: Option<Time> = row.try_get(12)?;
     Ok(Claimed {
         id: JobId(row.try_get(3)?),
-        body: Body::Json(row.try_get::<&str, _>(4)?.into()),
+        // JSON comes as its text.
+        body: Body::Json(row.try_get_unchecked::<&str, _>(4)?.into()),
         attempt,
         attempts: row.try_get::<Option<i32>, _>(6)?.map(i32::unsigned_abs),
         crashes: row.try_get::<i32, _>(7)?.unsigned_abs(),

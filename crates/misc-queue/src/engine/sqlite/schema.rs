@@ -64,7 +64,7 @@ CREATE INDEX {}jobs_available ON {}jobs (queue, priority DESC) WHERE state = 'av
 CREATE INDEX {}jobs_suspect ON {}jobs (queue, priority DESC) WHERE state = 'available' AND crashes > 0;
 -- What waits for its time.
 CREATE INDEX {}jobs_waiting ON {}jobs (queue, due_at) WHERE state IN ('scheduled', 'retryable');
-CREATE INDEX {}jobs_running ON {}jobs (session, queue) WHERE state = 'running';
+CREATE INDEX {}jobs_running ON {}jobs (session) WHERE state = 'running';
 -- What shall be cancelled while it runs.
 CREATE INDEX {}jobs_cancel ON {}jobs (cancel) WHERE cancel = 1;
 -- What can expire.

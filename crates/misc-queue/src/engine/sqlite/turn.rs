@@ -17,7 +17,10 @@ use crate::{
     status::JobId,
 };
 
-const BEGIN: &str = "BEGIN IMMEDIATE;";
+const BEGIN: &str = "BEGIN IMMEDIATE";
+
+/// Begins the transaction once more, as if nothing had been done in it.
+const AGAIN: &str = "ROLLBACK; BEGIN IMMEDIATE";
 
 /// What of `?1` the session does not have.
 const LOST: &str = "
@@ -127,8 +130,9 @@ FROM {}jobs WHERE state = 'running' AND session = ?1 AND queue = ?2";
 pub(super) struct TurnSql {
     keep: Keep,
     begin: Sql,
-    /// With the beginning of the transaction, as that is one message less.
     complete: Sql,
+    again: Sql,
+    lost: Sql,
     end: Sql,
     cancel_returned: Sql,
     drop: Sql,
@@ -143,7 +147,9 @@ impl TurnSql {
         Self {
             keep: keep.clone(),
             begin: Sql::new(tables, BEGIN),
-            complete: Sql::new(tables, &[BEGIN, LOST, delete, COMPLETE].concat()),
+            complete: Sql::new(tables, &[delete, COMPLETE].concat()),
+            again: Sql::new(tables, AGAIN),
+            lost: Sql::new(tables, LOST),
             end: Sql::new(tables, &[LOST_LINES, END].concat()),
             cancel_returned: Sql::new(tables, CANCEL_RETURNED),
             drop: Sql::new(tables, DROP),
@@ -155,7 +161,8 @@ impl TurnSql {
 
     #[cfg(test)]
     pub(super) fn statements(&self) -> impl Iterator<Item = &Sql> {
-        [&self.complete, &self.end, &self.cancel_returned, &self.drop, &self.look, &self.claim, &self.held].into_iter()
+        [&self.complete, &self.lost, &self.end, &self.cancel_returned, &self.drop, &self.look, &self.claim, &self.held]
+            .into_iter()
     }
 
     pub(super) async fn turn(
@@ -222,11 +229,15 @@ impl TurnSql {
     ) -> Result<Vec<JobId>, Error> {
         let (completed, others): (Vec<_>, Vec<_>) = ended.iter().partition(|ended| ended.ending == Ending::Completed);
         let mut lost = Vec::new();
-        if completed.is_empty() {
-            transaction.execute(self.begin.query()).await?;
-        } else {
+        transaction.execute(self.begin.query()).await?;
+        if !completed.is_empty() {
             let ids = json(completed.iter().map(|ended| ended.id.0))?;
-            lost = transaction.rows(self.complete.query().bind(ids).bind(session.0).bind(now)).await?;
+            let complete = || self.complete.query().bind(ids.clone()).bind(session.0).bind(now);
+            if transaction.execute(complete()).await? < completed.len() as u64 {
+                transaction.execute(self.again.query()).await?;
+                lost = transaction.rows(self.lost.query().bind(ids.clone()).bind(session.0)).await?;
+                transaction.execute(complete()).await?;
+            }
         }
         if !others.is_empty() {
             let lines = json(others.iter().map(|ended| line(ended, now)))?;
