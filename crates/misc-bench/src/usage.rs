@@ -8,7 +8,8 @@ use crate::Error;
 pub(crate) fn processor_seconds() -> Result<f64, Error> {
     let mut nanoseconds = 0.0;
     for thread in fs::read_dir("/proc/self/task")? {
-        let stat = fs::read_to_string(thread?.path().join("schedstat"))?;
+        // One may have ended since the list was read.
+        let Ok(stat) = fs::read_to_string(thread?.path().join("schedstat")) else { continue };
         let ran = stat.split(' ').next().ok_or("a thread does not say for how long it has run")?;
         nanoseconds += ran.parse::<f64>()?;
     }
