@@ -20,13 +20,18 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 ///     NotFound { id: u64 },
 ///     #[error("the user is locked")]
 ///     Locked,
+///     #[error("nobody can say who is a user now")]
+///     Unavailable,
 /// }
 ///
 /// impl Fault for UserError {
+///     const FAILURES: &'static [i32] = &[503];
+///
 ///     fn code(&self) -> i32 {
 ///         match self {
 ///             Self::NotFound { .. } => 404,
 ///             Self::Locked => 423,
+///             Self::Unavailable => 503,
 ///         }
 ///     }
 /// }
@@ -38,6 +43,13 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 pub trait Fault: Display + Serialize + DeserializeOwned + Send + 'static {
     /// Its codes, each with what it stands for, for `rpc.discover` to tell (none).
     const CODES: &'static [(i32, &'static str)] = &[];
+
+    /// Those of its codes that say that the server has failed, such as for a database that is away, and not that it has
+    /// answered (none).
+    ///
+    /// A breaker of the caller counts such an error as a failure of the server. It is not called again for that. A code
+    /// that is sent as 1 is none of them.
+    const FAILURES: &'static [i32] = &[];
 
     /// Returns the code of the error (1).
     ///

@@ -250,16 +250,20 @@ pub(super) fn retry_after(response: &Response<Payload>) -> Option<Duration> {
     seconds(response.headers()).flatten()
 }
 
+/// Codes of declared errors that say that the server has failed: an extension of a request, where there are any.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Failures(pub(super) &'static [i32]);
+
 /// Adds what an answer of JSON-RPC says about the server.
-pub(super) fn judge(mut response: Response<Payload>) -> Response<Payload> {
-    if let Some(verdict) = verdict(&response) {
+pub(super) fn judge(mut response: Response<Payload>, failures: Failures) -> Response<Payload> {
+    if let Some(verdict) = verdict(&response, failures) {
         response.extensions_mut().insert(verdict);
     }
     response
 }
 
 /// `None` where the status says it all.
-fn verdict(response: &Response<Payload>) -> Option<Verdict> {
+fn verdict(response: &Response<Payload>, failures: Failures) -> Option<Verdict> {
     if response.extensions().get::<Oversized>().is_some() {
         return Some(Verdict::Ignored);
     }
@@ -269,17 +273,18 @@ fn verdict(response: &Response<Payload>) -> Option<Verdict> {
         return None;
     }
     match serde_json::from_slice::<Answer<'_, IgnoredAny>>(bytes) {
-        Ok(Answer { error: Some(error), .. }) => of_code(error.code, response.headers()),
+        Ok(Answer { error: Some(error), .. }) => of_code(error.code, failures, response.headers()),
         Ok(Answer { has_result: true, .. }) => None,
         _ => is_success.then_some(Verdict::Failure),
     }
 }
 
-fn of_code(code: i32, headers: &HeaderMap) -> Option<Verdict> {
+fn of_code(code: i32, failures: Failures, headers: &HeaderMap) -> Option<Verdict> {
     Some(match code {
         code::INTERNAL_ERROR => Verdict::Failure,
         code::BUSY => Verdict::Transient(seconds(headers)?),
         code::DEADLINE_EXCEEDED => Verdict::Transient(None),
+        _ if failures.0.contains(&code) => Verdict::Failure,
         _ => Verdict::Success,
     })
 }
@@ -340,7 +345,7 @@ mod tests {
         fn any_body_is_an_answer_or_an_error(body in bodies(), status in 100..600_u16) {
             let mut response = Response::new(Payload::from(body));
             *response.status_mut() = StatusCode::from_u16(status).expect("a status");
-            let response = judge(response);
+            let response = judge(response, Failures::default());
             let read: Result<Value, Kind<Never>> = read(1, &response);
             if let Err(Kind::Failure(Failure::Answer(answer))) = &read {
                 prop_assert!(answer.to_string().len() < QUOTED * 6 + 100);

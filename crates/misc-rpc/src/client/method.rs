@@ -14,7 +14,8 @@ use tracing::{Instrument, Span, field, info_span};
 
 use crate::{
     client::{
-        Client, Shared, answer,
+        Client, Shared,
+        answer::{self, Failures},
         metrics::{Instruments, Outcome},
         request::Opening,
     },
@@ -111,7 +112,7 @@ impl ClientMethod {
         async move {
             let body = body.map_err(|error| self.error(Failure::Params(error)))?;
             let mut call = Call::begin(&self.0);
-            let result = match call.exchange(body).await {
+            let result = match call.exchange(body, Failures(E::FAILURES)).await {
                 Ok(response) => answer::read(id, &response)
                     .map_err(|kind| self.error(kind).with_retry_after(answer::retry_after(&response))),
                 Err(failure) => Err(self.error(failure)),
@@ -138,7 +139,7 @@ impl ClientMethod {
         async move {
             let body = body.map_err(|error| self.error(Failure::Params(error)))?;
             let mut call = Call::begin(&self.0);
-            let result = match call.exchange(body).await {
+            let result = match call.exchange(body, Failures::default()).await {
                 Ok(response) => answer::read_none(&response)
                     .map_err(|kind| self.error(kind).with_retry_after(answer::retry_after(&response))),
                 Err(failure) => Err(self.error(failure)),
@@ -184,14 +185,17 @@ impl<'a> Call<'a> {
     }
 
     /// Sends the request, through all layers, and waits for the answer, no longer than until the deadline.
-    async fn exchange(&mut self, body: Vec<u8>) -> Result<Response<Payload>, Failure> {
-        let Shared { service, template, timeout, answer_size, .. } = &*self.method.client.shared;
+    async fn exchange(&mut self, body: Vec<u8>, failures: Failures) -> Result<Response<Payload>, Failure> {
+        let Shared { service, template, timeout, answer_size, has_layers, .. } = &*self.method.client.shared;
         let own = timeout.and_then(|timeout| self.start.checked_add(timeout)).map(Deadline::at);
         let deadline = own.into_iter().chain(Deadline::current()).min();
         if deadline.is_some_and(|deadline| deadline.instant() <= self.start) {
             return Err(Failure::Timeout(None));
         }
-        let request = template.request(body, self.method.extensions.clone());
+        let mut request = template.request(body, self.method.extensions.clone());
+        if *has_layers && !failures.0.is_empty() {
+            request.extensions_mut().insert(failures);
+        }
         let sending = service.send(request, *answer_size).instrument(self.span.clone());
         let Some(deadline) = deadline else {
             return sending.await.map_err(Failure::Layer);

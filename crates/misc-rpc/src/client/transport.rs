@@ -20,7 +20,7 @@ use tower_service::Service;
 
 use crate::{
     client::{
-        answer::judge,
+        answer::{Failures, judge},
         connector::Pool,
         erased::{Answering, Erased},
         gather::{Gathered, whole},
@@ -74,13 +74,14 @@ impl Service<Request<Payload>> for Transport {
                 }
                 write_trace(request.headers_mut());
             }
-            Err(_) => return TransportFuture { state: State::Late, judges: false },
+            Err(_) => return TransportFuture { state: State::Late, failures: None },
         }
+        let failures = self.0.judges.then(|| request.extensions().get().copied().unwrap_or_default());
         let state = match &self.0.wire {
             Wire::Network(pool) => State::Sending { response: pool.request(request), limit: self.0.limit },
             Wire::Local(service) => State::Local { response: service.send(request, self.0.limit) },
         };
-        TransportFuture { state, judges: self.0.judges }
+        TransportFuture { state, failures }
     }
 }
 
@@ -99,7 +100,8 @@ pin_project! {
     pub struct TransportFuture {
         #[pin]
         state: State,
-        judges: bool,
+        // `None` if there is no layer that might look at verdicts.
+        failures: Option<Failures>,
     }
 }
 
@@ -118,7 +120,7 @@ impl Future for TransportFuture {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let (mut state, judges) = (this.state, *this.judges);
+        let (mut state, failures) = (this.state, *this.failures);
         loop {
             let response = match state.as_mut().project() {
                 Step::Sending { response, limit } => {
@@ -135,7 +137,10 @@ impl Future for TransportFuture {
                 Step::Local { response } => ready!(response.as_mut().poll(cx)).map_err(TransportError::of_service)?,
                 Step::Late => return Poll::Ready(Err(TransportError(Kind::Late))),
             };
-            return Poll::Ready(Ok(if judges { judge(response) } else { response }));
+            return Poll::Ready(Ok(match failures {
+                Some(failures) => judge(response, failures),
+                None => response,
+            }));
         }
     }
 }

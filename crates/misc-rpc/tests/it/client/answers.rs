@@ -9,7 +9,7 @@ use std::{
 
 use http::{Request, Response};
 use misc_core::Verdict;
-use misc_rpc::{Client, Error, Fault, Never, Payload};
+use misc_rpc::{Client, Error, Fault, Methods, Never, Payload, Server};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tower::{Layer, Service};
 
@@ -402,6 +402,32 @@ async fn an_answer_says_what_it_means_for_the_server() {
         let answer: Result<Option<serde_json::Value>, Error> = client.method("get").call(&()).await;
         assert_eq!(verdicts.0.lock().expect("unspoiled")[..], [expected], "{status} {body}");
         assert_eq!(answer.err().and_then(|error| error.retry_after()), asks_again, "{status} {body}");
+    }
+}
+
+/// A fault that may be the caller's, or the server's.
+#[derive(Debug, Serialize, Deserialize, thiserror::Error)]
+#[error("{0}")]
+struct Coded(i32);
+
+impl Fault for Coded {
+    const FAILURES: &'static [i32] = &[500, 503];
+
+    fn code(&self) -> i32 {
+        self.0
+    }
+}
+
+#[tokio::test]
+async fn a_declared_error_may_say_that_the_server_has_failed() {
+    let methods = Methods::new().method("fail", async |(code,): (i32,)| Err::<(), _>(Coded(code)));
+    let server = Server::new(methods).expect("valid");
+    let verdicts = Verdicts::default();
+    let client = Client::builder("").layer(verdicts.clone()).over(server).build().expect("valid");
+    for (code, expected) in [(404, Verdict::Success), (500, Verdict::Failure), (503, Verdict::Failure)] {
+        let error = client.method("fail").call::<(), Coded, _>(&(code,)).await.expect_err("it fails");
+        assert_eq!(error.fault().map(Coded::code), Some(code));
+        assert_eq!(verdicts.0.lock().expect("unspoiled").pop(), Some(Some(expected)), "{code}");
     }
 }
 
