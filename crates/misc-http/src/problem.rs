@@ -1,10 +1,13 @@
 //! Problem details: errors as a client can read them.
 
-use std::{error::Error, fmt};
+use std::{error::Error, fmt, time::Duration};
 
 #[cfg(feature = "axum")]
 use axum::response::IntoResponse;
-use http::{HeaderValue, Response, StatusCode, header::CONTENT_TYPE};
+use http::{
+    HeaderValue, Response, StatusCode,
+    header::{CONTENT_TYPE, RETRY_AFTER},
+};
 use misc_core::BoxError;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Map, Value};
@@ -51,6 +54,7 @@ struct Parts {
     status: StatusCode,
     /// All members but the status; the standard ones are texts.
     members: Map<String, Value>,
+    retry_after: Option<Duration>,
 }
 
 const TYPE: &str = "type";
@@ -64,7 +68,7 @@ impl Problem {
     /// Begins with a status, whose usual phrase is the title.
     #[must_use]
     pub fn new(status: StatusCode) -> Self {
-        let problem = Self(Box::new(Parts { status, members: Map::new() }));
+        let problem = Self(Box::new(Parts { status, members: Map::new(), retry_after: None }));
         match status.canonical_reason() {
             Some(reason) => problem.title(reason),
             None => problem,
@@ -124,6 +128,17 @@ impl Problem {
         self
     }
 
+    /// Says when to ask again, in `Retry-After` ([RFC 9110, 10.2.3]): in whole seconds, rounded up.
+    ///
+    /// It is a header, and no member, so whoever reads the problem finds it beside that.
+    ///
+    /// [RFC 9110, 10.2.3]: https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3
+    #[must_use]
+    pub fn retry_after(mut self, time: Duration) -> Self {
+        self.0.retry_after = Some(time);
+        self
+    }
+
     /// Returns the status.
     #[must_use]
     pub fn status(&self) -> StatusCode {
@@ -159,7 +174,12 @@ impl<B: From<String>> From<Problem> for Response<B> {
         let text = serde_json::to_string(&problem).unwrap_or_default();
         let mut response = Self::new(text.into());
         *response.status_mut() = problem.status();
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(time) = problem.0.retry_after {
+            let seconds = time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0));
+            headers.insert(RETRY_AFTER, seconds.into());
+        }
         response
     }
 }
@@ -197,7 +217,8 @@ impl<'de> Deserialize<'de> for Problem {
         let status = members.remove(STATUS).and_then(|status| u16::try_from(status.as_u64()?).ok());
         let status = status.and_then(|status| StatusCode::from_u16(status).ok());
         members.retain(|name, member| member.is_string() || !STANDARD.contains(&&**name));
-        Ok(Self(Box::new(Parts { status: status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), members })))
+        let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        Ok(Self(Box::new(Parts { status, members, retry_after: None })))
     }
 }
 
@@ -217,7 +238,9 @@ impl fmt::Display for Problem {
 
 impl fmt::Debug for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Problem").field("status", &self.status()).field("members", &self.0.members).finish()
+        let Parts { status, members, retry_after } = &*self.0;
+        let mut debug = f.debug_struct("Problem");
+        debug.field("status", status).field("members", members).field("retry_after", retry_after).finish()
     }
 }
 

@@ -1,13 +1,13 @@
 //! Why there is no price: what a client hears of it, and what the log.
 
-use std::error::Error;
+use std::{error::Error, time::Duration};
 
 use misc::{
     BoxError, Gone,
     http::{
         Problem,
         axum::{
-            http::{StatusCode, header::RETRY_AFTER},
+            http::StatusCode,
             response::{IntoResponse, Response},
         },
     },
@@ -49,7 +49,7 @@ impl IntoResponse for Failure {
             Self::Busy(_) | Self::Bank(_) | Self::Gone(_) => {
                 tracing::warn!(error = &self as &dyn Error, "no price");
                 let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE).detail(self.to_string());
-                ([(RETRY_AFTER, "1")], problem).into_response()
+                problem.retry_after(Duration::from_secs(1)).into_response()
             }
         }
     }

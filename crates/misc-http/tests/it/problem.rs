@@ -1,6 +1,6 @@
 //! Problems: as they are written, and as they are read.
 
-use std::{collections::HashMap, error::Error, fmt, io};
+use std::{collections::HashMap, error::Error, fmt, io, time::Duration};
 
 use http::{Response, StatusCode};
 use misc_http::Problem;
@@ -46,6 +46,18 @@ fn a_response_says_what_it_is() {
     assert_eq!(response.status(), StatusCode::CONFLICT);
     assert_eq!(response.headers()["content-type"], "application/problem+json");
     assert_eq!(response.body(), r#"{"title":"Conflict","status":409}"#);
+}
+
+#[test]
+fn a_response_says_when_to_ask_again() {
+    for (time, seconds) in [(0, "0"), (1, "1"), (1_000, "1"), (1_001, "2"), (90_000, "90")] {
+        let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE).retry_after(Duration::from_millis(time));
+        let response: Response<String> = problem.into();
+        assert_eq!(response.headers()["retry-after"], seconds, "{time} ms");
+        assert_eq!(response.body(), r#"{"title":"Service Unavailable","status":503}"#);
+    }
+    let response: Response<String> = Problem::new(StatusCode::SERVICE_UNAVAILABLE).into();
+    assert!(!response.headers().contains_key("retry-after"));
 }
 
 #[test]

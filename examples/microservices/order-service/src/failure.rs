@@ -8,7 +8,7 @@ use misc::{
     http::{
         Problem,
         axum::{
-            http::{StatusCode, header::RETRY_AFTER},
+            http::StatusCode,
             response::{IntoResponse, Response},
         },
     },
@@ -42,7 +42,7 @@ impl IntoResponse for Failure {
             Self::Users(_, after) => {
                 tracing::warn!(error = &self as &dyn Error, "no answer");
                 let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE).detail(self.to_string());
-                ([(RETRY_AFTER, after.as_secs_f64().ceil().to_string())], problem).into_response()
+                problem.retry_after(after).into_response()
             }
             Self::Database(_) | Self::Queue(_) | Self::Gone(_) => Problem::internal(self).into_response(),
         }
