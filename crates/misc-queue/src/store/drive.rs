@@ -100,21 +100,26 @@ async fn beat(store: &Store, open: &Open) {
     let lease = store.shared.config.lease;
     let mut until = Instant::now() + lease;
     let mut pause = lease / 3;
+    let (wakes, mut soon) = (&store.shared.wakes, Duration::ZERO);
     loop {
-        timeout(pause, store.shared.wakes.until_changed()).await.ok();
-        let asked = Instant::now();
-        let beat = match open.engine.beat(open.session(), lease).await {
-            Ok(None) => renew(open, lease).await,
+        timeout(pause, wakes.until_changed()).await.ok();
+        let (asked, session) = (Instant::now(), open.session());
+        let beat = match open.engine.beat(session, lease).await {
+            Ok(None) => renew(open, lease).await.map(|()| lease / 3),
             Ok(Some(cancelled)) => {
-                store.shared.wakes.cancel(&cancelled);
-                Ok(())
+                // One that is on its way here from the store is cancelled when it has come.
+                let are_here = cancelled.iter().all(|job| wakes.has(*job, session));
+                wakes.cancel(&cancelled);
+                let pause = if are_here { lease / 3 } else { soon };
+                soon = if are_here { Duration::ZERO } else { (soon * 2).clamp(CANCELS, lease / 3 + CANCELS) };
+                Ok(pause)
             }
             Err(error) => Err(error),
         };
         pause = match beat {
-            Ok(()) => {
+            Ok(pause) => {
                 until = asked + lease;
-                lease / 3
+                pause
             }
             Err(error) => {
                 let left = until.saturating_duration_since(Instant::now());
