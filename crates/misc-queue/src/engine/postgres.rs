@@ -111,7 +111,7 @@ impl Postgres {
         let mut connection = connection.map_err(|error| Failed::from(error).into_error(asked, &self.place))?;
         let done = within(asked, self.timeout + GRACE, work(&mut connection)).await;
         done.map_err(|failed| {
-            if failed.is_lost() {
+            if failed.is_useless() {
                 connection.close_on_drop();
             }
             failed.into_error(asked, &self.place)

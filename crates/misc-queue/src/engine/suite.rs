@@ -113,6 +113,7 @@ macro_rules! tests {
             keys: are_given_up_when_started;
             keys: are_held_for_a_period;
             keys: outlive_the_job_for_a_period;
+            keys: outlive_a_purge_for_a_period;
             keys: do_not_keep_a_job_from_being_retried;
             keep: deletes_at_once_what_is_not_kept;
             keep: deletes_what_was_kept_long_enough;

@@ -47,15 +47,16 @@ impl Failed {
         matches!(code(&self.cause).as_deref(), Some("40001" | "40P01"))
     }
 
-    /// Returns whether the connection is of no use any more.
-    pub(super) fn is_lost(&self) -> bool {
-        is_lost(&self.cause)
+    /// Returns whether the connection is of no use any more: it is lost, or leads to a server that takes no changes, as one
+    /// does that another server stands in for by now.
+    pub(super) fn is_useless(&self) -> bool {
+        is_lost(&self.cause) || code(&self.cause).as_deref() == Some("25006")
     }
 
     /// Says it to whoever has asked the store at `place`.
     pub(super) fn into_error(self, asked: Asked, place: &str) -> Error {
         let what = asked.what;
-        if self.may_be_done && asked.changes && self.is_lost() {
+        if self.may_be_done && asked.changes && is_lost(&self.cause) {
             let message = format!("{place} was lost while it was asked to {what}: that may have been done or not");
             return Error::new(Kind::Uncertain, message).with_source(self.cause);
         }

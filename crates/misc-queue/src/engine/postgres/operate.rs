@@ -24,7 +24,8 @@ UNION ALL
 SELECT queue, 'available', count(*), (extract(epoch FROM statement_timestamp() - min(due_at)) * 1000000)::bigint
 FROM {}jobs WHERE state = 'available' AND crashes > 0 GROUP BY queue
 UNION ALL
-SELECT queue, state, count(*), NULL FROM {}jobs WHERE state IN ('scheduled', 'retryable') GROUP BY queue, state
+SELECT queue, state, count(*), (extract(epoch FROM statement_timestamp() - min(due_at)) * 1000000)::bigint
+FROM {}jobs WHERE state IN ('scheduled', 'retryable') GROUP BY queue, state
 UNION ALL
 SELECT queue, state, count(*), NULL FROM {}jobs WHERE state = 'running' GROUP BY queue, state
 UNION ALL
@@ -128,12 +129,11 @@ impl Operating {
                 oldest: None,
             });
             let jobs = row.try_get::<i64, _>(2)?.unsigned_abs();
-            match row.try_get(1)? {
-                "available" => {
-                    queue.available += jobs;
-                    let oldest = Duration::from_micros(row.try_get::<i64, _>(3)?.max(0).unsigned_abs());
-                    queue.oldest = queue.oldest.max(Some(oldest));
-                }
+            let (state, age): (&str, Option<i64>) = (row.try_get(1)?, row.try_get(3)?);
+            let age = age.filter(|age| state == "available" || *age >= 0);
+            queue.oldest = queue.oldest.max(age.map(|age| Duration::from_micros(age.max(0).unsigned_abs())));
+            match state {
+                "available" => queue.available += jobs,
                 "scheduled" => queue.scheduled += jobs,
                 "running" => queue.running += jobs,
                 "retryable" => queue.retryable += jobs,

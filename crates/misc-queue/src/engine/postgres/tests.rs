@@ -25,7 +25,7 @@ use tokio::sync::Notify;
 use super::*;
 use crate::{
     engine::{
-        Body, Key,
+        Body, Ending, Key,
         suite::{self, Place},
     },
     options::{Release, When},
@@ -223,7 +223,7 @@ async fn engines_that_race_claim_each_job_once() {
                 assert_eq!(turned.lost, []);
                 done.extend(turned.claimed.iter().map(|job| job.id));
                 let is_last = turned.claimed.is_empty();
-                let end = |job: Claimed| Ended { id: job.id, ending: crate::engine::Ending::Completed };
+                let end = |job: Claimed| Ended { id: job.id, ending: Ending::Completed };
                 ended = turned.claimed.into_iter().map(end).collect();
                 if is_last {
                     return done;
@@ -314,6 +314,47 @@ async fn what_became_available_for_all_wakes_others() {
             () = work => {}
             () = engine.watch(&told) => panic!("it watches until it is dropped"),
         }
+    })
+    .await;
+}
+
+/// As docs/queue.md has it.
+#[tokio::test]
+async fn a_user_needs_no_rights_but_these() {
+    on(Database::new(), async |database| {
+        database.engine().await.close().await;
+        let role = format!("{}user", database.prefix);
+        database.execute(&format!("CREATE ROLE {role} LOGIN PASSWORD 'secret'")).await;
+        for grant in [
+            "USAGE ON SCHEMA public",
+            "SELECT ON {}meta",
+            "SELECT, INSERT, UPDATE, DELETE ON {}jobs, {}sessions, {}queues, {}claims, {}values",
+            "USAGE ON SEQUENCE {}jobs_id_seq",
+        ] {
+            database.execute(&format!("GRANT {grant} TO {role}")).await;
+        }
+        let (_, place) = database.url().rsplit_once('@').unwrap();
+        let config = Config { url: format!("postgres://{role}:secret@{place}").into(), ..database.config() };
+        let engine = Postgres::open(&config).await.unwrap();
+        let key = Key { key: "mail/1".to_owned(), release: Release::Done };
+        engine.push(&[job("1"), job("2"), NewJob { unique: Some(key), ..job("3") }]).await.unwrap();
+        let session = engine.enter(LONG).await.unwrap();
+        let claimed = engine.turn(session, &[], Some(&claim(2))).await.unwrap().claimed;
+        let ended = [Ended { id: claimed[0].id, ending: Ending::Completed }];
+        assert!(engine.turn(session, &ended, None).await.unwrap().lost.is_empty());
+        assert_eq!(engine.beat(session, LONG).await.unwrap(), Some(Vec::new()));
+        engine.sweep(&Keep::default()).await.unwrap();
+        assert!(engine.pause("mail", true).await.unwrap());
+        assert_eq!(engine.queues().await.unwrap().len(), 1);
+        assert_eq!(engine.cancel(&Selection::new()).await.unwrap(), 2);
+        engine.leave(session).await.unwrap();
+        assert_eq!(engine.retry(&Selection::new()).await.unwrap(), 2);
+        assert_eq!(engine.purge(&Selection::new()).await.unwrap(), 3);
+        assert!(engine.claim_key("schedule/1", SystemTime::now() + LONG).await.unwrap());
+        engine.remember("schedule", "1").await.unwrap();
+        assert_eq!(engine.recall("schedule").await.unwrap().as_deref(), Some("1"));
+        engine.close().await;
+        database.execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await;
     })
     .await;
 }

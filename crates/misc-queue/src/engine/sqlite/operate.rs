@@ -20,14 +20,14 @@ use crate::{
 const COLUMNS: &str = "id, queue, state, priority, attempt, attempts, crashes, pushed_at, due_at, started_at, finished_at, \
                        expires_at, reason, error, payload";
 
-/// What is not over, by queue and state, with the time since when the oldest is due. Each part has an index that knows no
-/// other jobs.
+/// What is not over, by queue and state, with the time since when the oldest is due, or when that will be. Each part has an
+/// index that knows no other jobs.
 const QUEUES: &str = "
 SELECT queue, 'available', count(*), min(due_at) FROM {}jobs WHERE state = 'available' AND crashes = 0 GROUP BY queue
 UNION ALL
 SELECT queue, 'available', count(*), min(due_at) FROM {}jobs WHERE state = 'available' AND crashes > 0 GROUP BY queue
 UNION ALL
-SELECT queue, state, count(*), NULL FROM {}jobs WHERE state IN ('scheduled', 'retryable') GROUP BY queue, state
+SELECT queue, state, count(*), min(due_at) FROM {}jobs WHERE state IN ('scheduled', 'retryable') GROUP BY queue, state
 UNION ALL
 SELECT queue, 'running', count(*), NULL FROM {}jobs WHERE state = 'running' GROUP BY queue
 UNION ALL
@@ -117,7 +117,8 @@ impl Operate {
     }
 
     pub(super) async fn purge(&self, writer: &Connection, clock: &Clock, selection: &Selection) -> Result<u64, Error> {
-        let chosen = chosen(selection, "state <> 'running'");
+        let is_free = "(unique_key IS NULL OR unique_until IS NULL OR unique_until <= ?1)";
+        let chosen = chosen(selection, &format!("state <> 'running' AND {is_free}"));
         self.change(writer, clock, selection, &[PURGE, &chosen].concat()).await
     }
 
@@ -220,6 +221,7 @@ fn count(row: &SqliteRow, now: i64, queues: &mut BTreeMap<String, QueueStatus>) 
         "dead" => queue.dead += jobs,
         _ => queue.is_paused = true,
     }
+    let due = due.filter(|due| state == "available" || *due <= now);
     let age = due.map(|due| Duration::from_micros(u64::try_from(now - due).unwrap_or_default()));
     queue.oldest = queue.oldest.max(age);
     Ok(())

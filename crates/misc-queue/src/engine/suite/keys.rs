@@ -157,6 +157,26 @@ pub(crate) async fn outlive_the_job_for_a_period(place: &dyn Place) {
     add(&*engine, key()).await;
 }
 
+pub(crate) async fn outlive_a_purge_for_a_period(place: &dyn Place) {
+    let engine = open(place).await;
+    let session = engine.enter(LEASE).await.unwrap();
+    let key = |queue: &str| keyed(queue, &format!("{queue}/a"), Release::After(SOON));
+    add(&*engine, key("waits")).await;
+    let done = add(&*engine, key("done")).await;
+    claim_one(&*engine, session, "done").await;
+    finish(&*engine, session, done, Ending::Completed).await;
+    engine.purge(&Selection::new()).await.unwrap();
+    for queue in ["waits", "done"] {
+        assert!(push(&*engine, key(queue)).await.is_duplicate, "{queue}");
+    }
+    place.pass(SOON + SHORT).await;
+    engine.purge(&Selection::new()).await.unwrap();
+    for queue in ["waits", "done"] {
+        add(&*engine, key(queue)).await;
+    }
+    assert_eq!(engine.list(&Selection::new()).await.unwrap().len(), 2, "the others are gone");
+}
+
 pub(crate) async fn do_not_keep_a_job_from_being_retried(place: &dyn Place) {
     let engine = open(place).await;
     let session = engine.enter(LEASE).await.unwrap();

@@ -84,6 +84,12 @@ pub(crate) async fn counts_jobs(place: &dyn Place) {
     assert!(left.is_none_or(|sms| (counts(&sms), sms.oldest) == ([0; 5], None)));
     add(&*engine, NewJob { when: When::In(HOUR), ..new_job("fax") }).await;
     assert_eq!(queue(&*engine, "fax").await.oldest, None, "none is due");
+
+    // One that is due, although nobody has looked for it since.
+    add(&*engine, NewJob { when: When::In(SHORT), ..new_job("late") }).await;
+    place.pass(SHORT * 2).await;
+    let oldest = queue(&*engine, "late").await.oldest.unwrap();
+    assert!(oldest >= SHORT && oldest < TOLERANCE, "{oldest:?}");
 }
 
 pub(crate) async fn pauses_a_queue(place: &dyn Place) {

@@ -105,6 +105,32 @@ async fn lost_connections_are_made_again() {
 }
 
 #[tokio::test]
+async fn a_server_that_takes_no_changes_any_more_is_left() {
+    on(Database::new(), async |database| {
+        let role = format!("{}role", database.prefix);
+        database.execute(&format!("CREATE ROLE {role} LOGIN SUPERUSER PASSWORD 'secret'")).await;
+        let (_, place) = database.url().rsplit_once('@').unwrap();
+        let config = Config { url: format!("postgres://{role}:secret@{place}").into(), ..database.config() };
+        let engine = Postgres::open(&config).await.unwrap();
+        engine.push(&[job("1")]).await.unwrap();
+
+        database.execute(&format!("ALTER ROLE {role} SET default_transaction_read_only = on")).await;
+        assert!(terminate(database, "%{}%").await >= 1);
+        tokio::time::sleep(FRESH).await;
+        let error = engine.push(&[job("2")]).await.unwrap_err();
+        assert!(error.is_unavailable(), "{}", chain(&error));
+
+        // Another server is there, where the URL leads to, and no connection is lost.
+        database.execute(&format!("ALTER ROLE {role} RESET default_transaction_read_only")).await;
+        engine.push(&[job("3")]).await.unwrap();
+        assert_eq!(engine.list(&Selection::new()).await.unwrap().len(), 2);
+        engine.close().await;
+        database.execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn nothing_shows_a_password() {
     on(Database::new(), async |database| {
         let url = |url: &str| Config { timeout: Duration::from_secs(2), ..Config::from(url) };
