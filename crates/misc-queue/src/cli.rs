@@ -128,9 +128,16 @@ pub struct Which {
 impl Command {
     /// Does what it says, and writes to standard output what came of it.
     ///
+    /// It opens the store as a service does: a file of SQLite that is missing is made, the tables are migrated, and a
+    /// session is begun in them, also to list. What changes many jobs may need a longer [`Config::timeout`].
+    ///
+    /// # Cancel safety
+    /// Weak: dropped, it was done or not.
+    ///
     /// # Errors
-    /// When the store cannot be opened, is in memory, or does not answer; when there is no such job; when the output
-    /// cannot be written.
+    /// When the store cannot be opened, is in memory, or does not answer; when there is no such job to show; when the
+    /// output cannot be written. With [`Error::is_uncertain`], a change may have been made. Of several ids, those
+    /// before the one that has failed are done.
     pub async fn run(self, config: impl Into<Config>) -> Result<(), Error> {
         let mut out = Vec::new();
         let done = self.write(config, &mut out).await;
@@ -139,10 +146,10 @@ impl Command {
         written.map_err(|error| Error::new(Kind::Unavailable, "cannot write to standard output").with_source(error))
     }
 
-    /// Does what it says, and writes what came of it.
+    /// Does what it says, as [`run`](Self::run) does, and appends what came of it to `out`.
     ///
     /// # Errors
-    /// As [`run`](Self::run).
+    /// As [`run`](Self::run), but for the output.
     pub async fn write(self, config: impl Into<Config>, out: &mut Vec<u8>) -> Result<(), Error> {
         let store = Store::new(config);
         if store.url().scheme() == "memory" {

@@ -24,13 +24,15 @@ use crate::url::Url;
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Config {
-    /// Where jobs are kept (`sqlite://queue.db`): `sqlite://` and a file, which is made if it is missing;
-    /// `postgres://user:password@host/database`; or `memory://`, where they are lost with the process.
+    /// Where jobs are kept (`sqlite://queue.db`): `sqlite://` and a file, relative to the working directory and made if
+    /// it is missing; `postgres://user:password@host/database`; or `memory://`, where they are lost with the process.
     pub url: Url,
-    /// What the names of tables begin with (`misc_queue_`). Stores with different prefixes know nothing of each other.
+    /// What the names of tables begin with (`misc_queue_`): at most 32 of `a-z`, `0-9` and `_`, no digit first. Stores
+    /// with different prefixes know nothing of each other.
     pub prefix: String,
-    /// How long jobs are left to a process that gives no sign of life (30 s); it gives one three times as often. Then they
-    /// are given to others.
+    /// How long jobs are left to a process that gives no sign of life (30 s); it gives one three times as often, so a
+    /// job may take longer. Then they are given to others. Let it be three times `timeout` at least, and longer than a
+    /// failover of the database takes.
     #[serde(with = "schema::period")]
     #[describe(duration)]
     pub lease: Duration,
@@ -38,11 +40,12 @@ pub struct Config {
     #[serde(with = "schema::period")]
     #[describe(duration)]
     pub poll: Duration,
-    /// How long the store may take to answer (10 s).
+    /// How long the store may take to answer (10 s): in PostgreSQL each statement, and as long again until a connection
+    /// is free; in SQLite, how long a lock is waited for.
     #[serde(with = "schema::period")]
     #[describe(duration)]
     pub timeout: Duration,
-    /// How many connections to PostgreSQL there may be (5), beside one that listens.
+    /// How many connections to PostgreSQL there may be (5), by each store of each process, beside one that listens.
     pub connections: NonZeroU32,
     /// How many jobs a store in memory has room for (10,000), with those that run.
     pub capacity: NonZeroUsize,
@@ -124,9 +127,10 @@ impl Default for Keep {
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Work {
-    /// How many jobs run at once (16).
+    /// How many jobs run at once (16), of each worker in each process.
     pub concurrency: NonZeroUsize,
-    /// How long a job may take (1 min); then it is dropped at its next await, and has failed.
+    /// How long each attempt of a job may take (1 min); then it is dropped at its next await, and has failed. `None`
+    /// lets it take as long as it likes.
     #[serde(with = "schema::period::optional")]
     #[describe(duration)]
     pub timeout: Option<Duration>,

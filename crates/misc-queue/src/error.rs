@@ -48,8 +48,9 @@ impl Error {
         self.kind == Kind::Full
     }
 
-    /// Returns whether it will be refused again: a payload that cannot be written, a transaction of another kind of
-    /// database, a schema that is newer than this program.
+    /// Returns whether it will be refused again: a payload that cannot be written, a transaction of another database,
+    /// more jobs in one push than memory ever has room for, settings that make no sense, tables that are newer than
+    /// this program, or what PostgreSQL does not take (a value, a right that is missing, a limit).
     #[must_use]
     pub fn is_refused(&self) -> bool {
         self.kind == Kind::Refused

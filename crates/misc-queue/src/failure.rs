@@ -50,7 +50,8 @@ impl StdError for Discard {
 /// Puts a job off: it is available again after that time, and this attempt does not count.
 ///
 /// A handler returns it, or any error that has it among its sources, when it is too early: what the job needs is not there
-/// yet, or whoever it calls asks for a pause.
+/// yet, or whoever it calls asks for a pause. There is no limit to how often; a job that has counted no attempt yet can
+/// still expire meanwhile.
 ///
 /// # Examples
 /// ```

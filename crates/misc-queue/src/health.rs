@@ -16,7 +16,8 @@ impl fmt::Display for Unhealthy {
 
 impl std::error::Error for Unhealthy {}
 
-/// Returns a check: the store answers, and no queue that is not paused has a job that was due for longer than `limit`.
+/// Returns a check: the store answers, and when jobs were last counted, no queue that is not paused had a job that had
+/// been due for longer than `limit`.
 pub(crate) fn healthy(
     store: Store,
     limit: Duration,

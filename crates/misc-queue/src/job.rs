@@ -47,7 +47,8 @@ impl<T: Payload> Job<T> {
         self.about.id
     }
 
-    /// Returns which attempt this is, from 1. Those that a stop or the death of a process has cut off do not count.
+    /// Returns which attempt this is, from 1. Those that a stop or the death of a process has cut off do not count, nor
+    /// do those that were put off ([`Postpone`](crate::Postpone)).
     #[must_use]
     pub fn attempt(&self) -> u32 {
         self.about.attempt

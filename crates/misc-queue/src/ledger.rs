@@ -8,7 +8,14 @@ use crate::store::Store;
 
 /// Claims keys and remembers values for all processes on the store, as the scheduler does to run each firing once.
 ///
-/// In memory that is this process alone, and until it ends.
+/// In memory that is this process alone, and until it ends. A claim is over by the clock of the store.
+///
+/// # Cancel safety
+/// What recalls is strict. What claims and remembers is weak: dropped, it was done or not.
+///
+/// # Errors
+/// All of it fails when the store is not open, after [`Config::timeout`](crate::Config::timeout) at the latest, or does
+/// not answer. With [`Error::is_uncertain`](crate::Error::is_uncertain), a key may have been claimed all the same.
 ///
 /// # Examples
 /// ```

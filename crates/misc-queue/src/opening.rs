@@ -81,7 +81,7 @@ impl<T: Payload> Opening<T> {
         self
     }
 
-    /// Sets how many of its jobs run at once.
+    /// Sets how many of its jobs run at once in each process (16).
     ///
     /// # Panics
     /// If it is zero.
@@ -90,13 +90,14 @@ impl<T: Payload> Opening<T> {
         self
     }
 
-    /// Sets how long one of its jobs may take; as long as it likes if it is `None`.
+    /// Sets how long each attempt of one of its jobs may take (1 min); as long as it likes if it is `None`.
     pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.work.timeout = timeout.into();
         self
     }
 
-    /// Sets how often one of its jobs is begun, unless it was pushed with a number of its own.
+    /// Sets how often one of its jobs is begun before it is given up (25), unless it was pushed with a number of its
+    /// own.
     ///
     /// # Panics
     /// If it is zero.

@@ -17,7 +17,9 @@ use crate::{
 /// What reads is strict. What changes is weak: dropped, it was done or not.
 ///
 /// # Errors
-/// All of it fails when the store is not open or does not answer.
+/// All of it fails when the store is not open or does not answer. What changes something can fail with
+/// [`Error::is_uncertain`] then: it may have been done. Each change is one statement, however many jobs it is about,
+/// which PostgreSQL cancels after [`Config::timeout`](crate::Config::timeout): nothing has changed then.
 ///
 /// # Examples
 /// ```
@@ -72,8 +74,10 @@ impl Operator {
     /// Lets jobs be begun now: dead and cancelled ones again, with all attempts ahead of them, and those that wait for
     /// their time or their next attempt. Returns how many.
     ///
+    /// Name a state if not all of these are meant.
+    ///
     /// # Errors
-    /// When the store is not open or does not answer.
+    /// When the store is not open or does not answer; with [`Error::is_uncertain`], it may have been done.
     pub async fn retry(&self, selection: &Selection) -> Result<u64, Error> {
         let retried = self.store.opened().await?.engine.retry(selection).await?;
         self.store.shared.wakes.all();
@@ -84,26 +88,29 @@ impl Operator {
     /// waited for here. Returns how many.
     ///
     /// # Errors
-    /// When the store is not open or does not answer.
+    /// When the store is not open or does not answer; with [`Error::is_uncertain`], it may have been done.
     pub async fn cancel(&self, selection: &Selection) -> Result<u64, Error> {
         let cancelled = self.store.opened().await?.engine.cancel(selection).await?;
         self.store.shared.wakes.all();
         Ok(cancelled)
     }
 
-    /// Deletes jobs that do not run. Returns how many.
+    /// Deletes jobs that do not run, whether they are over or wait. Returns how many.
+    ///
+    /// Jobs whose key is kept by [`Unique::within`](crate::Unique::within) stay until its time is over; in memory the
+    /// key alone stays.
     ///
     /// # Errors
-    /// When the store is not open or does not answer.
+    /// When the store is not open or does not answer; with [`Error::is_uncertain`], it may have been done.
     pub async fn purge(&self, selection: &Selection) -> Result<u64, Error> {
         self.store.opened().await?.engine.purge(selection).await
     }
 
     /// Lets no more jobs of a queue be begun, until [`resume`](Self::resume), also after a restart. Those that run go on.
-    /// Returns whether it was not so already.
+    /// Returns whether it was not so already. Any name will do, also one that no queue has yet.
     ///
     /// # Errors
-    /// When the store is not open or does not answer.
+    /// When the store is not open or does not answer; with [`Error::is_uncertain`], it may have been done.
     pub async fn pause(&self, queue: &str) -> Result<bool, Error> {
         self.store.opened().await?.engine.pause(queue, true).await
     }
@@ -111,7 +118,7 @@ impl Operator {
     /// Lets jobs of a queue be begun again. Returns whether it was paused.
     ///
     /// # Errors
-    /// When the store is not open or does not answer.
+    /// When the store is not open or does not answer; with [`Error::is_uncertain`], it may have been done.
     pub async fn resume(&self, queue: &str) -> Result<bool, Error> {
         let resumed = self.store.opened().await?.engine.pause(queue, false).await?;
         self.store.shared.wakes.all();

@@ -66,7 +66,7 @@ impl<T: Payload> Push<T> {
         self
     }
 
-    /// Sets how often it may be begun, at least once, in place of what the worker gives.
+    /// Sets how often it may be begun, in place of what the worker gives; 0 counts as 1.
     pub fn attempts(mut self, attempts: u32) -> Self {
         self.attempts = Some(attempts.max(1));
         self

@@ -37,14 +37,17 @@ impl<T: Payload> Queue<T> {
 
     /// Stores a job, and returns which it is. It is durable by then, in an engine that is.
     ///
-    /// Pushes that are made at the same time share a commit, so many of them cost little more than one.
+    /// Pushes that are made at the same time share a commit, so many of them cost little more than one. One that comes
+    /// before the store is open waits for that, at most [`Config::timeout`](crate::Config::timeout). In memory, with
+    /// [`Overflow::Wait`](crate::Overflow::Wait), it waits for room without a limit.
     ///
     /// # Cancel safety
     /// Weak: dropped, the job is stored or not.
     ///
     /// # Errors
-    /// When the store is not open, does not answer, or refuses it; [`Error::is_uncertain`] tells whether it may have been
-    /// stored all the same.
+    /// When the store is not open ([`Error::is_closed`]), does not answer ([`Error::is_unavailable`]), has no room in
+    /// memory ([`Error::is_full`]), or refuses it ([`Error::is_refused`]): then there is no job.
+    /// [`Error::is_uncertain`] tells that it may have been stored all the same.
     ///
     /// # Examples
     /// ```
@@ -90,13 +93,17 @@ impl<T: Payload> Queue<T> {
     ///
     /// The transaction is one of sqlx, on the database that the store is in. The worker is woken by the commit. What the
     /// [`Transaction`] is left as after an error is for its database to say: PostgreSQL lets nothing but a rollback
-    /// follow.
+    /// follow. In the metrics it counts as pushed, also if it is rolled back.
+    ///
+    /// SQLite has one writer at a time, so keep the transaction short. If it reads before it writes, begin it with
+    /// `BEGIN IMMEDIATE`; else it fails with "database is locked" if anybody has written in between.
     ///
     /// # Cancel safety
     /// Weak: dropped, the job is part of the transaction or not.
     ///
     /// # Errors
-    /// As [`push`](Self::push), and [`Error::is_refused`] if the transaction is on another database.
+    /// As [`push`](Self::push), and [`Error::is_refused`] if the transaction is on another database. Whether its commit
+    /// has failed is for the transaction to say.
     ///
     /// # Examples
     /// ```
@@ -129,21 +136,22 @@ impl<T: Payload> Queue<T> {
     /// Strict.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is not open or does not answer.
     pub async fn status(&self, id: JobId) -> Result<Option<JobStatus>, Error> {
         self.store.opened().await?.engine.job(id).await
     }
 
     /// Waits until nothing more becomes of a job by itself: it is completed, cancelled or dead.
     ///
-    /// It is told at once of what ends in this process, and looks again every second at most for others. `None` if there is
-    /// no such job, or not any more: [`Keep`](crate::Keep) says for how long one can be asked for.
+    /// It is told at once of what ends in this process, and looks again every second at most for others. `None` if
+    /// there is no such job, or not any more: [`Keep`](crate::Keep) says for how long one can be asked for. There is no
+    /// time limit, and a job of a paused queue may wait for days: put one around it.
     ///
     /// # Cancel safety
     /// Strict.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is not open or closes meanwhile, and as soon as it does not answer: ask again then.
     pub async fn wait(&self, id: JobId) -> Result<Option<JobStatus>, Error> {
         let mut pause = Duration::from_millis(10);
         loop {

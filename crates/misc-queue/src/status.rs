@@ -115,7 +115,8 @@ pub enum Reason {
     Discarded,
     /// What it is about cannot be read as the type that its handler takes.
     Payload,
-    /// It was running three times in a process that died.
+    /// The lease of the process that had it has ended three times: the process died, stood still, or could not reach
+    /// the store.
     Poison,
     /// Somebody has cancelled it.
     Cancelled,
@@ -170,7 +171,8 @@ pub struct JobStatus {
     pub attempt: u32,
     /// How many there may be, if it was pushed with a number.
     pub attempts: Option<u32>,
-    /// How often a process has died with it.
+    /// How often the lease of a process that had it has ended: the process died, stood still, or could not reach the
+    /// store.
     pub crashes: u32,
     /// When it was pushed.
     #[serde(serialize_with = "time")]
@@ -233,7 +235,8 @@ pub struct QueueStatus {
     pub retryable: u64,
     /// How many are dead.
     pub dead: u64,
-    /// How long the oldest of the available ones has been due.
+    /// How long the oldest of those has been due that may be begun by now, also if the queue is paused: `None` if none
+    /// is due.
     #[serde(serialize_with = "seconds")]
     pub oldest: Option<Duration>,
 }
@@ -257,7 +260,7 @@ pub struct Selection {
 }
 
 impl Selection {
-    /// Means all jobs.
+    /// Means all jobs, without a limit.
     #[must_use]
     pub fn new() -> Self {
         Self { id: None, queue: None, state: None, before: None, limit: u64::MAX }

@@ -46,8 +46,9 @@ pub(crate) const FAR: Duration = Duration::from_secs(30 * 365 * 86_400);
 ///
 /// It is made before the app starts and costs nothing until then. The workers of its queues
 /// ([`Opening::handler`](crate::Opening::handler)) open it, and the last one to stop closes it; a program that only
-/// pushes runs [`service`](Self::service). Register them before whatever pushes, so that they stop after it. What is asked
-/// for before it is open waits until it is, at most [`Config::timeout`].
+/// pushes runs [`service`](Self::service). Register them before whatever pushes, so that they stop after it. What is
+/// asked for before it is open waits until it is, at most [`Config::timeout`]. A service whose store cannot be opened
+/// fails; with `spec(worker).restart(Restart::default())` of misc-core it tries again until its start deadline.
 ///
 /// # Examples
 /// ```
@@ -196,7 +197,11 @@ impl Store {
         Operator::new(self.clone())
     }
 
-    /// Returns a check for misc-health: the store answers, and no job has been due for longer than the limit.
+    /// Returns a check for misc-health: the store answers, and no job had been due for longer than the limit when jobs
+    /// were last counted.
+    ///
+    /// They are counted at every third [`Config::poll`], or more rarely if counting takes long. Jobs of a paused queue
+    /// do not matter to it. It fails, too, while no service of the store runs in this process.
     ///
     /// # Examples
     /// ```

@@ -275,6 +275,6 @@ fn gauges(meter: &Meter, queue: &str) -> ([Gauge; 5], Gauge) {
     let meter = meter.label("queue", queue);
     let states = [State::Scheduled, State::Available, State::Running, State::Retryable, State::Dead];
     let gauge = |state: State| meter.label("state", state.as_str()).gauge("queue_jobs", "Jobs in the store.");
-    let oldest = meter.gauge("queue_oldest_job_seconds", "How long the oldest job that can be begun has been due.");
+    let oldest = meter.gauge("queue_oldest_job_seconds", "How long the oldest job that may be begun has been due.");
     (states.map(gauge), oldest)
 }
