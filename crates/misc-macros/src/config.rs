@@ -69,7 +69,7 @@ fn implement_own_rules(container: &Container<'_>) -> Option<TokenStream> {
         #[automatically_derived]
         impl #params #root::__private::OwnRules for #ident #arguments #conditions {
             fn check(&self, invalid: &mut #root::Invalid) {
-                #[allow(unused_imports)]
+                #[allow(unused_imports, reason = "types may have rules of their own")]
                 use #root::__private::{NoRules as _, Verdict};
                 #call;
             }
@@ -101,7 +101,7 @@ fn field_rules(container: &Container<'_>, fields: &[&Field<'_>]) -> Option<Token
         }
     });
     Some(quote! {
-        #[allow(unused_imports)]
+        #[allow(unused_imports, reason = "types may validate themselves")]
         use #root::__private::Unvalidated as _;
         #(#calls)*
     })

@@ -21,7 +21,7 @@ pub(crate) fn implement(container: &Container<'_>) -> TokenStream {
         #[automatically_derived]
         impl #params #schema::Describe for #ident #arguments #conditions {
             const KIND: #schema::Kind = {
-                #[allow(unused_imports)]
+                #[allow(unused_imports, reason = "types may describe themselves")]
                 use #schema::Undescribed as _;
                 #kind
             };

@@ -48,7 +48,7 @@ pub trait Fault: Display + Serialize + DeserializeOwned + Send + 'static {
     /// answered (none).
     ///
     /// A breaker of the caller counts such an error as a failure of the server. It is not called again for that. A code
-    /// that is sent as 1 is none of them.
+    /// that JSON-RPC has reserved is sent as 1, and so is never found here.
     const FAILURES: &'static [i32] = &[];
 
     /// Returns the code of the error (1).

@@ -111,7 +111,7 @@ async fn beat(store: &Store, open: &Open) {
                 let are_here = cancelled.iter().all(|job| wakes.has(*job, session));
                 wakes.cancel(&cancelled);
                 let pause = if are_here { lease / 3 } else { soon };
-                soon = if are_here { Duration::ZERO } else { (soon * 2).clamp(CANCELS, lease / 3 + CANCELS) };
+                soon = if are_here { Duration::ZERO } else { (soon * 2 + CANCELS).min(lease / 3) };
                 Ok(pause)
             }
             Err(error) => Err(error),

@@ -37,8 +37,8 @@ pub(super) struct Turns<'a> {
     slots: usize,
     /// How many more it claims than can be begun: none, unless jobs end sooner than the store answers.
     ahead: usize,
-    /// When it was last given jobs.
-    fed: Instant,
+    /// When the store last gave it jobs.
+    claimed_at: Instant,
     /// What the store is being told to be over.
     ended: Vec<(Session, Ended)>,
     /// When the next job is due that is not yet.
@@ -60,7 +60,7 @@ impl<'a> Turns<'a> {
             bench,
             slots,
             ahead: 0,
-            fed: Instant::now(),
+            claimed_at: Instant::now(),
             ended: Vec::with_capacity(slots),
             due: None,
             may_suspect: false,
@@ -88,7 +88,7 @@ impl<'a> Turns<'a> {
                     self.bench.wake();
                 }
             }
-            let room = (self.slots + self.ahead).saturating_sub(self.bench.busy()).min(self.most());
+            let room = (self.slots + self.ahead).saturating_sub(self.bench.busy()).min(self.claim_limit());
             if self.bench.over() == 0 && (room == 0 || !self.bench.is_hungry()) {
                 tokio::select! {
                     biased;
@@ -107,7 +107,7 @@ impl<'a> Turns<'a> {
     }
 
     /// Returns how many jobs a turn claims at most.
-    fn most(&self) -> usize {
+    fn claim_limit(&self) -> usize {
         if self.ahead == 0 { self.slots } else { self.slots.max((self.slots + self.ahead) / 2) }
     }
 
@@ -170,22 +170,22 @@ impl<'a> Turns<'a> {
         self.due = next_due.into_iter().chain(self.due).min();
         if turned.claimed.len() >= claim.jobs {
             self.bench.wake();
-            if self.are_short(own) {
+            if self.has_short_jobs(own) {
                 self.ahead = (self.slots + self.ahead * 2).min((TOGETHER * 2).saturating_sub(self.slots));
             }
         }
         if !turned.claimed.is_empty() {
-            self.fed = Instant::now();
+            self.claimed_at = Instant::now();
         }
         self.bench.add(session, turned.claimed);
     }
 
     /// Returns whether jobs are so short that the store is slower: a good part was done before it was asked, the rest before
     /// it answered, and that soon.
-    fn are_short(&self, own: &[Ended]) -> bool {
+    fn has_short_jobs(&self, own: &[Ended]) -> bool {
         let is_done = |ended: &&Ended| !ended.ending.gives_back();
         self.bench.busy() == 0
-            && self.fed.elapsed() < WAIT / 2
+            && self.claimed_at.elapsed() < WAIT / 2
             && own.iter().filter(is_done).count() * 4 >= self.slots + self.ahead
     }
 

@@ -1,5 +1,7 @@
 //! Random operations, on an engine and on the simplest thing that does the same.
 
+mod operation;
+
 use std::collections::BTreeMap;
 
 use proptest::{
@@ -8,8 +10,9 @@ use proptest::{
     test_runner::{Config as ProptestConfig, TestRunner},
 };
 
+use self::operation::{Chosen, End, New, Operation, operation};
 use super::*;
-use crate::{engine::Key, options::Release, status::Reason};
+use crate::status::Reason;
 
 const CASES: usize = 24;
 const QUEUES: [&str; 2] = ["mail", "sms"];
@@ -38,86 +41,6 @@ pub(crate) async fn check<P: Place>(place: impl Fn() -> P) {
         }
         panic!("{why}\nafter {smallest:#?}");
     }
-}
-
-#[derive(Debug, Clone)]
-enum Operation {
-    Push(Vec<New>),
-    Turn { session: usize, ended: Vec<(usize, End)>, queue: usize, jobs: usize, suspect: bool },
-    Leave { session: usize },
-    Crash { session: usize },
-    Retry(Chosen),
-    Cancel(Chosen),
-    Purge(Chosen),
-    Pause { queue: usize, paused: bool },
-}
-
-#[derive(Debug, Clone)]
-struct New {
-    queue: usize,
-    priority: i16,
-    is_later: bool,
-    key: Option<(u8, bool)>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum End {
-    Completed,
-    Failed { later: bool },
-    Dead,
-    Cancelled,
-    Returned,
-    Postponed { later: bool },
-}
-
-/// Which jobs, among those in states that the operation takes.
-#[derive(Debug, Clone)]
-struct Chosen {
-    queue: Option<usize>,
-    state: usize,
-    limit: u64,
-}
-
-fn operation() -> impl Strategy<Value = Operation> {
-    let new =
-        (0..QUEUES.len(), -1..=1_i16, prop::bool::weighted(0.2), prop::option::weighted(0.4, (0..3_u8, any::<bool>())))
-            .prop_map(|(queue, priority, is_later, key)| New { queue, priority, is_later, key });
-    let end = prop_oneof![
-        Just(End::Completed),
-        any::<bool>().prop_map(|later| End::Failed { later }),
-        Just(End::Dead),
-        Just(End::Cancelled),
-        Just(End::Returned),
-        any::<bool>().prop_map(|later| End::Postponed { later }),
-    ];
-    let turn = (
-        0..SESSIONS,
-        prop::collection::vec((0..40_usize, end), 0..6),
-        0..QUEUES.len(),
-        0..5_usize,
-        prop::bool::weighted(0.8),
-    )
-        .prop_map(|(session, ended, queue, jobs, suspect)| Operation::Turn {
-            session,
-            ended,
-            queue,
-            jobs,
-            suspect,
-        });
-    let chosen = || {
-        (prop::option::of(0..QUEUES.len()), 0..8_usize, prop_oneof![1..4_u64, Just(u64::MAX)])
-            .prop_map(|(queue, state, limit)| Chosen { queue, state, limit })
-    };
-    prop_oneof![
-        8 => prop::collection::vec(new, 0..6).prop_map(Operation::Push),
-        16 => turn,
-        1 => (0..SESSIONS).prop_map(|session| Operation::Leave { session }),
-        3 => (0..SESSIONS).prop_map(|session| Operation::Crash { session }),
-        4 => chosen().prop_map(Operation::Retry),
-        2 => chosen().prop_map(Operation::Cancel),
-        2 => chosen().prop_map(Operation::Purge),
-        2 => (0..QUEUES.len(), any::<bool>()).prop_map(|(queue, paused)| Operation::Pause { queue, paused }),
-    ]
 }
 
 async fn compare<P: Place>(place: P, operations: &[Operation]) -> Result<(), String> {
@@ -162,6 +85,10 @@ struct Job {
 }
 
 impl Job {
+    fn has_key_of(&self, new: &New) -> bool {
+        new.key.is_some_and(|(key, _)| self.key.is_some_and(|(held, _)| held == key))
+    }
+
     fn leave(&mut self, state: State) {
         self.session = None;
         self.state = state;
@@ -252,7 +179,7 @@ impl Model {
         let pushed = engine.push(&jobs).await.unwrap();
         same("how many were pushed", pushed.len(), new.len())?;
         for (new, pushed) in new.iter().zip(pushed) {
-            let holder = self.jobs.iter().find(|(_, job)| new.holds_key_of(job)).map(|(&id, _)| id);
+            let holder = self.jobs.iter().find(|(_, job)| job.has_key_of(new)).map(|(&id, _)| id);
             if let Some(holder) = holder {
                 same("the holder of a key", (pushed.id, pushed.is_duplicate), (holder, true))?;
                 continue;
@@ -422,35 +349,6 @@ impl Model {
             same("the counts", (counts, queue.is_paused), (expected, self.paused[number]))?;
         }
         Ok(())
-    }
-}
-
-impl New {
-    fn job(&self) -> NewJob {
-        let unique = self.key.map(|(key, until_started)| Key {
-            key: format!("*/{key}"),
-            release: if until_started { Release::Started } else { Release::Done },
-        });
-        let when = if self.is_later { When::In(HOUR) } else { When::Now };
-        NewJob { priority: self.priority, when, unique, ..new_job(QUEUES[self.queue]) }
-    }
-
-    fn holds_key_of(&self, job: &Job) -> bool {
-        self.key.is_some_and(|(key, _)| job.key.is_some_and(|(held, _)| held == key))
-    }
-}
-
-impl End {
-    fn ending(self) -> Ending {
-        let after = |later| if later { HOUR } else { Duration::ZERO };
-        match self {
-            Self::Completed => Ending::Completed,
-            Self::Failed { later } => failed(after(later)),
-            Self::Dead => Ending::Dead { reason: Reason::Exhausted, error: "enough".to_owned() },
-            Self::Cancelled => Ending::Cancelled { reason: Reason::Cancelled },
-            Self::Returned => Ending::Returned,
-            Self::Postponed { later } => Ending::Postponed { by: after(later) },
-        }
     }
 }
 
