@@ -2,7 +2,10 @@
 
 mod shown;
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    num::NonZeroU32,
+};
 
 use clap::{Args, Subcommand};
 
@@ -151,7 +154,8 @@ impl Command {
     /// # Errors
     /// As [`run`](Self::run), but for the output.
     pub async fn write(self, config: impl Into<Config>, out: &mut Vec<u8>) -> Result<(), Error> {
-        let store = Store::new(config);
+        // It does one thing after the other.
+        let store = Store::new(Config { connections: NonZeroU32::MIN, ..config.into() });
         if store.url().scheme() == "memory" {
             return Err(Error::refused("a store in memory belongs to its process: there is nothing to see of it here"));
         }

@@ -26,7 +26,7 @@ use std::{
 
 use async_trait::async_trait;
 use sqlx::{
-    AssertSqlSafe, ConnectOptions as _, Connection as _, PgPool, Postgres as Driver,
+    AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, PgPool, Postgres as Driver,
     postgres::{PgArguments, PgConnectOptions, PgConnection, PgPoolOptions},
     query::Query,
 };
@@ -53,6 +53,8 @@ use crate::{
 const GRACE: Duration = Duration::from_millis(500);
 /// For how long a connection is taken to be alive after its last use.
 const FRESH: Duration = Duration::from_millis(500);
+/// How many connections there are also when nobody asks for any: what is pushed and what is claimed next, and a beat.
+const READY: u32 = 3;
 
 /// A statement, with the names of the tables in it.
 type Sql = Arc<str>;
@@ -65,8 +67,8 @@ pub(crate) struct Postgres {
     /// Where it is, as far as that may be shown.
     place: String,
     timeout: Duration,
-    pushing: Pushing,
-    turning: Turning,
+    pushing: Arc<Pushing>,
+    turning: Arc<Turning>,
     sessions: Sessions,
     operating: Operating,
     ledger: Ledger,
@@ -87,14 +89,16 @@ impl Postgres {
             Ok(migrated)
         });
         opened.await.map_err(|failed| failed.into_error(OPEN, &place))??;
+        let pushing = Arc::new(Pushing::new(&tables));
+        let turning = Arc::new(Turning::new(&tables, &config.keep));
         Ok(Self {
-            pool: pool(config, options.clone()),
+            pool: pool(config, options.clone(), Arc::clone(&pushing), Arc::clone(&turning)),
             options,
             channel: tables.prefix().to_owned(),
             place,
             timeout: config.timeout,
-            pushing: Pushing::new(&tables),
-            turning: Turning::new(&tables, &config.keep),
+            pushing,
+            turning,
             sessions: Sessions::new(&tables),
             operating: Operating::new(&tables),
             ledger: Ledger::new(&tables),
@@ -259,8 +263,9 @@ fn options(config: &Config) -> Result<PgConnectOptions, Error> {
     Ok(options.options(settings).application_name("misc-queue").disable_statement_logging())
 }
 
-fn pool(config: &Config, options: PgConnectOptions) -> PgPool {
+fn pool(config: &Config, options: PgConnectOptions, pushing: Arc<Pushing>, turning: Arc<Turning>) -> PgPool {
     PgPoolOptions::new()
+        .min_connections(READY.min(config.connections.get()))
         .max_connections(config.connections.get())
         .acquire_timeout(config.timeout)
         // A round trip, which is only of use where the server may have closed it meanwhile.
@@ -273,7 +278,23 @@ fn pool(config: &Config, options: PgConnectOptions) -> PgPool {
                 Ok(connection.ping().await.is_ok())
             })
         })
+        .after_connect(move |connection, _| {
+            let (pushing, turning) = (Arc::clone(&pushing), Arc::clone(&turning));
+            Box::pin(async move { rehearse(connection, &pushing, &turning).await })
+        })
         .connect_lazy_with(options)
+}
+
+/// Does what comes most often, with nothing to do, so that its plans are made when somebody waits for it. Where that is
+/// not to be had soon, as a table is locked, it is not had.
+async fn rehearse(connection: &mut PgConnection, pushing: &Pushing, turning: &Turning) -> Result<(), sqlx::Error> {
+    const BEGIN: &str = "BEGIN; SET LOCAL application_name = 'misc-queue rehearsal'; SET LOCAL statement_timeout = 200";
+    connection.execute(BEGIN).await?;
+    if pushing.rehearse(connection).await.is_ok() {
+        turning.rehearse(connection).await.ok();
+    }
+    connection.execute("ROLLBACK").await?;
+    Ok(())
 }
 
 /// Prepares a statement, once for each connection.

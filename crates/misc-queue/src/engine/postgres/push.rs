@@ -99,6 +99,11 @@ impl Pushing {
         }
     }
 
+    /// Pushes nothing.
+    pub(super) async fn rehearse(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+        self.push_on(connection, &Columns::default()).await.map(drop)
+    }
+
     /// Pushes all or none; in one round trip if none of them has a key.
     pub(super) async fn push(&self, connection: &mut PgConnection, jobs: &Columns<'_>) -> Result<Vec<Pushed>, Failed> {
         if !jobs.has_keys() {

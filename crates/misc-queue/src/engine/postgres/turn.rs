@@ -171,6 +171,13 @@ impl Turning {
         }
     }
 
+    /// Makes a turn in which nothing ends and nothing is claimed.
+    pub(super) async fn rehearse(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+        let nobody = Session(0);
+        let claim = Claim { queue: String::new().into(), jobs: 0, suspect: false };
+        self.ask(connection, nobody, &Endings::default(), Some(&claim)).await.map(drop)
+    }
+
     /// Makes a turn, in one round trip.
     pub(super) async fn turn(
         &self,

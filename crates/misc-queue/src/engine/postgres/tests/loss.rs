@@ -15,8 +15,11 @@ async fn terminate(database: &Database, like: &str) -> i64 {
 /// Waits until a statement waits for a lock, and ends its connection.
 async fn terminate_waiting(database: &Database, like: &str) {
     let waiting = database.tables().sql(like);
-    let waiting =
-        format!("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '{waiting}'");
+    // What a connection rehearses is under another name.
+    let waiting = format!(
+        "SELECT count(*) FROM pg_stat_activity
+        WHERE wait_event_type = 'Lock' AND application_name = 'misc-queue' AND query LIKE '{waiting}'"
+    );
     while database.count(&waiting).await == 0 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
