@@ -29,7 +29,7 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 
-pub(crate) use self::push::push_on;
+pub(crate) use self::push::{not_pushed, push_on};
 use self::{
     connection::Connection, ledger::LedgerSql, operate::Operate, push::PushSql, session::SessionSql, sweep::SweepSql,
     turn::TurnSql,

@@ -4,8 +4,8 @@ use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
 use crate::{
     clock::{micros, to_micros},
-    engine::{Body, NewJob, tables::Tables},
-    error::{Error, Kind},
+    engine::{Body, NewJob, sqlite::not_pushed, tables::Tables},
+    error::Error,
     options::{Pushed, Release, When},
     status::JobId,
 };
@@ -88,13 +88,4 @@ fn until(release: Release, now: i64) -> Option<i64> {
         Release::Started => Some(0),
         Release::After(period) => Some(now.saturating_add(micros(period))),
     }
-}
-
-fn not_pushed(error: sqlx::Error, tables: &Tables) -> Error {
-    if error.as_database_error().is_some_and(|error| error.message().starts_with("no such table")) {
-        let message =
-            format!("the transaction is in a database without the tables `{}*` of the store", tables.prefix());
-        return Error::refused(message).with_source(error);
-    }
-    Error::new(Kind::Unavailable, "the transaction is not available to push jobs").with_source(error)
 }

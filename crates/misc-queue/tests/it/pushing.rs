@@ -4,7 +4,10 @@ use std::time::{Duration, SystemTime};
 
 use futures_util::future::join_all;
 use misc_core::{App, BoxError};
-use misc_queue::{Error, Job, Overflow, Payload, Push, State, Store, Unique};
+use misc_queue::{
+    Error, Job, Overflow, Payload, Push, State, Store, Unique,
+    sqlx::{AnyConnection, Connection as _, Executor as _, any::install_default_drivers},
+};
 use serde::{Deserialize, Serialize};
 
 use crate::place::{Number, PATIENCE, Place, on_every_engine, run};
@@ -86,6 +89,43 @@ async fn shares_commits_among_pushes(place: &Place) {
         ids.dedup();
         assert_eq!(ids.len(), 500);
         assert_eq!(numbers.store().operator().queues().await?[0].available, 500);
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fails_alone_on_sqlite_if_the_database_refuses_it() {
+    let rule = "CREATE TRIGGER rule BEFORE INSERT ON misc_queue_jobs WHEN new.payload = '13' \
+        BEGIN SELECT RAISE(ABORT, 'no luck'); END";
+    fails_alone(&Place::sqlite(), rule).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fails_alone_on_postgres_if_the_database_refuses_it() {
+    let Some(place) = Place::postgres() else { return };
+    place.prepare().await;
+    fails_alone(&place, "ALTER TABLE misc_queue_jobs ADD CHECK (payload::text <> '13')").await;
+    place.remove().await;
+}
+
+/// Pushes 100 jobs at once, of which a rule of the operator's takes all but number 13.
+async fn fails_alone(place: &Place, rule: &'static str) {
+    let store = place.store();
+    let numbers = store.queue::<Number>().pusher();
+    let url = place.url();
+    install_default_drivers();
+    run(App::new("test").service("store", store.service()), async move |_| {
+        // The tables are there.
+        numbers.store().operator().queues().await?;
+        AnyConnection::connect(&url).await?.execute(rule).await?;
+        let pushes = join_all((0..100).map(|number| numbers.push(Number(number)))).await;
+        for (number, pushed) in pushes.into_iter().enumerate() {
+            match pushed {
+                Ok(_) => assert_ne!(number, 13),
+                Err(error) => assert!(number == 13 && error.is_refused(), "{number}: {error}"),
+            }
+        }
         Ok(())
     })
     .await;

@@ -129,7 +129,7 @@ impl Connection {
 
     /// Says what has failed, before anything has changed.
     pub(super) fn fault(&self, error: sqlx::Error) -> Error {
-        fault(&self.file, Kind::Unavailable, error)
+        fault(&self.file, kind(&error), error)
     }
 }
 
@@ -221,9 +221,19 @@ pub(super) fn fault(file: &Path, kind: Kind, error: sqlx::Error) -> Error {
         Some(11 | 26) => "is damaged, or is no database of SQLite",
         Some(13) => "cannot be written: its disk is full",
         Some(14) => "cannot be opened: see that its directory is there, and that both may be written",
+        Some(18..=20) => "does not take that",
         _ => "cannot be used",
     };
     Error::new(kind, format!("{} {what}", file.display())).with_source(error)
+}
+
+/// Returns whether the same fails again: a statement (1), a value that is too long, breaks a rule of the table or is of
+/// another type (18 to 20).
+pub(super) fn kind(error: &sqlx::Error) -> Kind {
+    match code(error) {
+        Some(1 | 18..=20) => Kind::Refused,
+        _ => Kind::Unavailable,
+    }
 }
 
 /// Whether another connection has a lock.

@@ -3,11 +3,11 @@
 use serde::Serialize;
 use sqlx::{Row, sqlite::SqliteConnection};
 
-use super::connection::Sql;
+use super::connection::{Sql, kind};
 use crate::{
     clock::{micros, to_micros},
     engine::{Body, Key, NewJob, tables::Tables},
-    error::{Error, Kind},
+    error::Error,
     options::{Pushed, Release, When},
     status::JobId,
 };
@@ -114,17 +114,17 @@ pub(crate) async fn push_on(
     now: i64,
     jobs: &[NewJob],
 ) -> Result<Vec<Pushed>, Error> {
-    PushSql::new(tables).push(connection, now, jobs).await.map_err(|error| {
-        let is_elsewhere = error.as_database_error().is_some_and(|error| error.message().starts_with("no such table"));
-        if is_elsewhere {
-            let prefix = tables.prefix();
-            return Error::refused(format!(
-                "the transaction is in a database that has no tables `{prefix}*` of the store"
-            ))
-            .with_source(error);
-        }
-        Error::new(Kind::Unavailable, "the jobs were not added to the transaction").with_source(error)
-    })
+    PushSql::new(tables).push(connection, now, jobs).await.map_err(|error| not_pushed(error, tables))
+}
+
+/// Says why a transaction of somebody else does not have the jobs.
+pub(crate) fn not_pushed(error: sqlx::Error, tables: &Tables) -> Error {
+    if error.as_database_error().is_some_and(|error| error.message().starts_with("no such table")) {
+        let message =
+            format!("the transaction is in a database without the tables `{}*` of the store", tables.prefix());
+        return Error::refused(message).with_source(error);
+    }
+    Error::new(kind(&error), "the jobs were not added to the transaction").with_source(error)
 }
 
 /// A job as the statements take it.
