@@ -136,10 +136,12 @@ impl Cli {
 
     fn documented(&self, taken: Taken<'_>) -> Command {
         let documented = |key| flags::of_key(key, taken).map(move |arg| help::of_key(arg, key, taken));
-        let command = self.empty().args(taken.keys.all.iter().flat_map(documented));
+        let keys: Vec<_> = taken.keys.all.iter().flat_map(documented).collect();
         let builtins =
             self.builtins().filter_map(|builtin| Some(help::of_builtin(flags::of_builtin(builtin, taken)?, builtin)));
-        let command = self.augmented(command).args(builtins);
+        let builtins: Vec<_> = builtins.collect();
+        let command = self.augmented(self.empty().args(&keys)).args(&builtins);
+        let command = help::of_subcommands(command, &[keys, builtins].concat(), self.program());
         if self.about.is_empty() { command } else { help::of_program(command, &self.about) }
     }
 

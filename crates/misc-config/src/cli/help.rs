@@ -38,6 +38,22 @@ pub(super) fn of_program(command: Command, docs: &str) -> Command {
     command.about(summary(docs)).long_about(plain(docs).into_owned())
 }
 
+/// Lets the help of subcommands show what is their own: the settings are in that of the program.
+pub(super) fn of_subcommands(command: Command, settings: &[Arg], program: &str) -> Command {
+    let everywhere = settings.iter().filter(|arg| arg.is_global_set());
+    let hidden: Vec<_> = everywhere.map(|arg| arg.clone().hide(true)).collect();
+    let note = format!("Settings may be given here, too: `{program} --help` lists them.");
+    hide(command, &hidden, &note)
+}
+
+fn hide(command: Command, hidden: &[Arg], note: &str) -> Command {
+    command.mut_subcommands(|command| {
+        let noted = command.get_after_help().is_some();
+        let command = hide(command.args(hidden), hidden, note);
+        if noted { command } else { command.after_help(note.to_owned()) }
+    })
+}
+
 /// Lists what is known of a key beside its documentation.
 fn facts(key: &Key, taken: Taken<'_>) -> Vec<String> {
     let mut facts = Vec::new();

@@ -233,6 +233,31 @@ fn adds_the_arguments_of_the_program() {
 }
 
 #[test]
+fn shows_of_a_subcommand_what_is_its_own() {
+    let cli = with_own(|command| {
+        let list = Command::new("list").arg(Arg::new("limit").long("limit").help("How many"));
+        let purge = Command::new("purge").after_help("They are gone then.");
+        command.subcommand(Command::new("jobs").subcommands([list, purge]))
+    });
+    let help = |args: &[&str]| parse(&cli, args).unwrap_err().to_string();
+    let list = "Usage: shop jobs list [OPTIONS]
+
+Options:
+      --limit <limit>  How many
+  -h, --help           Print help
+
+Settings may be given here, too: `shop --help` lists them.";
+    assert_eq!(help(&["jobs", "list", "--help"]), list);
+    assert!(
+        help(&["jobs", "-h"]).ends_with("Print help\n\nSettings may be given here, too: `shop --help` lists them.")
+    );
+    assert!(help(&["jobs", "purge", "-h"]).ends_with("Print help\n\nThey are gone then."));
+    assert!(help(&["-h"]).contains("--port <INTEGER>"));
+    let typed = parse(&cli, &["jobs", "list", "--port", "9000"]).unwrap();
+    assert_eq!(show(&value("", ValueKind::Table(typed.table))), r#"{port: "9000"}"#);
+}
+
+#[test]
 fn leaves_a_denial_to_the_argument_that_has_its_name() {
     let cli = with_own(|command| command.arg(Arg::new("x").long("no-debug").action(ArgAction::SetTrue)));
     let typed = parse(&cli, &["--no-debug"]).unwrap();
