@@ -55,7 +55,7 @@ impl<'d> Shop<'d> {
         say(&format!("Both services start; orders and jobs are in {kind}."));
         let users = Service::start(dir, "user-service", "127.0.0.1:0", "")?;
         let settings = format!(
-            "database: \"{database}\"\nmails: {mails}\nusers:\n  url: http://{users}/rpc\npolicy:\n  breaker:\n    \
+            "queue:\n  url: \"{database}\"\nmails: {mails}\nusers:\n  url: http://{users}/rpc\npolicy:\n  breaker:\n    \
             open_duration: {OPEN}s\n",
             mails = dir.join("mails.log").display(),
             users = users.http,
@@ -69,6 +69,7 @@ impl<'d> Shop<'d> {
         self.nobody_orders_without_an_account()?;
         self.many_orders_at_once()?;
         self.both_show_how_they_are()?;
+        self.an_operator_pauses_the_jobs()?;
         self.the_user_service_is_killed()?;
         self.the_breaker_opens()?;
         self.the_user_service_comes_back()?;
@@ -132,6 +133,22 @@ impl<'d> Shop<'d> {
         check(closed == 1.0, "the breaker was to be closed")
     }
 
+    fn an_operator_pauses_the_jobs(&mut self) -> Result {
+        say("Mail is down for maintenance: an operator pauses the jobs, with the program of the order service.");
+        self.all_are_notified()?;
+        self.orders.operate(self.dir, &["queue", "pause", "order.created"])?;
+        let order = self.order(2, "cake")?;
+        expect(&order, 201, "\"notified\":false")?;
+        let id = self.taken.last().cloned().unwrap_or_default();
+        let queues = self.orders.operate(self.dir, &["queue", "queues"])?;
+        let waits = ["order.created", "0", "1", "0", "0", "0"];
+        let row = queues.lines().nth(1).unwrap_or_default().split_whitespace();
+        check(row.take(waits.len()).eq(waits), "one job was to wait")?;
+        say("It is resumed, and the customer is told.");
+        self.orders.operate(self.dir, &["queue", "resume", "order.created"])?;
+        self.is_notified(&id)
+    }
+
     fn the_user_service_is_killed(&mut self) -> Result {
         say("The user service is killed, without a chance to say anything.");
         self.users.kill()?;
@@ -181,9 +198,7 @@ impl<'d> Shop<'d> {
 
     fn each_order_has_one_mail(&mut self) -> Result {
         say("Each order that was taken has one mail, and no other has any.");
-        for id in &self.taken {
-            self.is_notified_quietly(id)?;
-        }
+        self.all_are_notified()?;
         let mails = self.mails()?;
         let told: BTreeSet<_> = mails.iter().filter_map(|mail| between(mail, "\"id\":\"order-", "\"")).collect();
         let taken: BTreeSet<_> = self.taken.iter().map(String::as_str).collect();
@@ -210,6 +225,10 @@ impl<'d> Shop<'d> {
     fn is_notified(&self, id: &str) -> Result {
         self.is_notified_quietly(id)?;
         expect(&self.orders.ask(&Request::get(&self.orders.http, &format!("/orders/{id}")))?, 200, "\"notified\":true")
+    }
+
+    fn all_are_notified(&self) -> Result {
+        self.taken.iter().try_for_each(|id| self.is_notified_quietly(id))
     }
 
     fn is_notified_quietly(&self, id: &str) -> Result {

@@ -15,7 +15,7 @@ pub(super) fn queues(queues: &[QueueStatus], json: bool, out: &mut Vec<u8>) {
         return queues.iter().for_each(|queue| object(queue, out));
     }
     if queues.is_empty() {
-        return line(out, format_args!("no queue has jobs"));
+        return line(out, format_args!("no job waits, runs or is dead"));
     }
     let header = ["queue", "scheduled", "available", "running", "retryable", "dead", "oldest", ""].map(str::to_owned);
     let rows = queues.iter().map(|queue| {

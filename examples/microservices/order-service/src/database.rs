@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use misc::{BoxError, Resource, config::Secret};
+use misc::{BoxError, Resource, queue::Url};
 use sqlx::{
     AnyConnection, AnyPool, Connection as _,
     any::{AnyPoolOptions, install_default_drivers},
@@ -20,7 +20,7 @@ pub struct CannotOpen(#[from] sqlx::Error);
 ///
 /// # Errors
 /// The database does not answer, or refuses.
-pub async fn open(url: Secret<String>) -> Result<AnyPool, CannotOpen> {
+pub async fn open(url: Url) -> Result<AnyPool, CannotOpen> {
     install_default_drivers();
     // A pool tries again until its time is over, and then does not say what was wrong.
     AnyConnection::connect(url.expose()).await?.close().await?;

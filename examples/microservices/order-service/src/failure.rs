@@ -15,6 +15,9 @@ use misc::{
     queue, rpc,
 };
 
+/// When to ask again if nobody knows better.
+pub(crate) const SOON: Duration = Duration::from_secs(1);
+
 /// Why a request was not done.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
@@ -25,6 +28,7 @@ pub(crate) enum Failure {
     /// Beside the error, when to ask again.
     #[error("the user service is not to be had; ask again later")]
     Users(#[source] rpc::Error<UserError>, Duration),
+    /// A commit among them may have been done: who tries again then may order twice.
     #[error("the database has failed")]
     Database(#[from] sqlx::Error),
     #[error("the queue has failed")]
@@ -33,18 +37,25 @@ pub(crate) enum Failure {
     Gone(#[from] Gone),
 }
 
+impl Failure {
+    /// Nothing was done, and that may be different after some time.
+    fn unavailable(&self, after: Duration) -> Response {
+        tracing::warn!(error = self as &dyn Error, "no answer");
+        let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE).detail(self.to_string());
+        problem.retry_after(after).into_response()
+    }
+}
+
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         match self {
             Self::NoUser(_) | Self::NoOrder(_) => {
                 Problem::new(StatusCode::NOT_FOUND).detail(self.to_string()).into_response()
             }
-            Self::Users(_, after) => {
-                tracing::warn!(error = &self as &dyn Error, "no answer");
-                let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE).detail(self.to_string());
-                problem.retry_after(after).into_response()
-            }
-            Self::Database(_) | Self::Queue(_) | Self::Gone(_) => Problem::internal(self).into_response(),
+            Self::Users(_, after) => self.unavailable(after),
+            Self::Gone(_) | Self::Database(sqlx::Error::PoolTimedOut) => self.unavailable(SOON),
+            Self::Queue(ref error) if error.is_unavailable() => self.unavailable(SOON),
+            Self::Database(_) | Self::Queue(_) => Problem::internal(self).into_response(),
         }
     }
 }

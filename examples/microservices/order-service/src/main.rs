@@ -5,6 +5,7 @@
 
 use std::{process::ExitCode, time::Duration};
 
+use clap::{Args, Subcommand};
 use contract::{OrderCreated, UsersClient};
 use misc::{
     App, Meter,
@@ -19,9 +20,29 @@ use misc::{
 use order_service::{MailFile, Notifier, Orders, Settings, Shop, notify, routes};
 use sqlx::AnyPool;
 
+/// What it does instead of serving.
+#[derive(Debug, Args)]
+struct Instead {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Looks after the jobs.
+    #[command(subcommand)]
+    Queue(queue::Command),
+}
+
 fn main() -> ExitCode {
     misc::main(async || {
-        let settings = Settings::load()?;
+        let loader = Settings::loader().env().optional_file("config.yaml").cli();
+        let (settings, instead) = loader.load_with::<Instead>()?;
+        if let Some(Command::Queue(command)) = instead.command {
+            let run = async move |_| Ok(command.run(settings.queue).await?);
+            return Ok(App::new("order-service").service("queue", run));
+        }
+
         let metrics = Registry::new("order_service");
         let meter = Meter::new(metrics.clone());
 
@@ -30,8 +51,8 @@ fn main() -> ExitCode {
         let users = UsersClient::builder(settings.users).layer(policy.clone()).meter(&meter).build()?;
 
         // Orders and their jobs are in one database, and come into it in one transaction.
-        let jobs = queue::open::<OrderCreated>(settings.database.expose().as_str());
-        let (db, db_service) = resource(settings.database, order_service::open).on_close(AnyPool::close);
+        let (db, db_service) = resource(settings.queue.url.clone(), order_service::open).on_close(AnyPool::close);
+        let jobs = queue::open::<OrderCreated>(settings.queue);
         let (created, worker) = jobs.handler_with(Notifier::new(db.clone(), MailFile::new(settings.mails)), notify);
 
         let health = Health::new()

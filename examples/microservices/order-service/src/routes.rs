@@ -16,7 +16,7 @@ use misc::{
 use serde::Deserialize;
 
 use crate::{
-    failure::Failure,
+    failure::{Failure, SOON},
     orders::{Order, Orders},
 };
 
@@ -62,5 +62,5 @@ async fn find(State(shop): State<Shop>, Path(id): Path<String>) -> Result<Json<O
 /// Returns when to ask again: while the breaker is open, not before it lets calls through.
 fn retry_after(policy: &Policy) -> Duration {
     let open_for = policy.breaker().and_then(|breaker| breaker.status().retry_after);
-    open_for.unwrap_or(Duration::from_secs(1))
+    open_for.unwrap_or(SOON)
 }

@@ -2,13 +2,7 @@
 
 use std::path::PathBuf;
 
-use misc::{
-    Address,
-    config::{Config, Secret},
-    http, log,
-    resilience::PolicyConfig,
-    rpc::ClientConfig,
-};
+use misc::{Address, config::Config, http, log, queue, resilience::PolicyConfig, rpc::ClientConfig};
 use serde::Deserialize;
 
 /// A service that takes orders, and tells customers of them.
@@ -24,9 +18,9 @@ pub struct Settings {
     /// Where operators find `/metrics` and `/health`.
     #[config(default = "127.0.0.1:9001")]
     pub ops: Address,
-    /// Where orders and their jobs are: `sqlite://` and a file, or `postgres://user:password@host/database`.
-    #[config(default = "sqlite://orders.db?mode=rwc")]
-    pub database: Secret<String>,
+    /// The jobs, and in the same database the orders.
+    #[config(nested)]
+    pub queue: queue::Config,
     /// Where mails go to that are sent: a file with a line for each.
     #[config(default = "mails.log")]
     pub mails: PathBuf,

@@ -4,6 +4,7 @@
 use std::{
     fs,
     path::Path,
+    process::Command,
     time::{Duration, Instant},
 };
 
@@ -34,12 +35,10 @@ pub(super) struct Service {
 impl Service {
     /// Starts a service with its own settings, and over them those of the demo.
     pub(super) fn start(dir: &Path, name: &'static str, listen: &str, settings: &str) -> Result<Self> {
-        let (own, over) = (format!("examples/microservices/{name}/config.yaml"), dir.join(format!("{name}.yaml")));
+        let over = dir.join(format!("{name}.yaml"));
         let settings = format!("http:\n  listen: {listen}\nops: 127.0.0.1:0\n{settings}");
         fs::write(&over, settings).map_err(|error| Failure::met(over.display(), error))?;
-        let mut command = command(name);
-        command.current_dir(dir).arg("--config").arg(root().join(&own)).arg("--config").arg(&over);
-        let mut program = Program::start(command)?;
+        let mut program = Program::start(configured(dir, name))?;
         let is_ready = program.prints(READY, PATIENCE);
         let log = program.take_printed();
         let address = |service: &str| {
@@ -49,7 +48,7 @@ impl Service {
         let (Some(http), Some(ops), true) = (address("http"), address("ops"), is_ready) else {
             return Err(Failure::check(format!("`{name}` does not start:\n{}", log.join("\n"))));
         };
-        println!("$ {name} --config {own} --config {name}.yaml");
+        println!("$ {name} --config {} --config {name}.yaml", settings_of(name));
         println!("{name} is ready: http://{http}, for operators http://{ops}");
         Ok(Self { name, program, log, http, ops })
     }
@@ -86,6 +85,18 @@ impl Service {
             sum += line.rsplit_once(' ').and_then(|(_, value)| value.parse::<f64>().ok()).unwrap_or(0.0);
         }
         Ok(sum)
+    }
+
+    /// Lets its program look after its jobs while it runs, and returns what that says.
+    pub(super) fn operate(&self, dir: &Path, args: &[&str]) -> Result<String> {
+        println!("$ {} {}", self.name, args.join(" "));
+        let output = configured(dir, self.name).args(args).output().map_err(|error| Failure::met(self.name, error))?;
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        print!("{said}{}", String::from_utf8_lossy(&output.stderr));
+        if output.status.success() {
+            return Ok(said);
+        }
+        Err(Failure::check(format!("`{} {}` has failed", self.name, args.join(" "))))
     }
 
     /// Ends it as nobody can prevent.
@@ -129,6 +140,19 @@ impl Service {
         }
         Err(Failure::check("cannot signal: that needs the shell of a Unix"))
     }
+}
+
+/// Makes the command that runs a service, or what else its program does.
+fn configured(dir: &Path, name: &str) -> Command {
+    let mut command = command(name);
+    let over = dir.join(format!("{name}.yaml"));
+    command.current_dir(dir).arg("--config").arg(root().join(settings_of(name))).arg("--config").arg(over);
+    command
+}
+
+/// Names its own settings.
+fn settings_of(name: &str) -> String {
+    format!("examples/microservices/{name}/config.yaml")
 }
 
 /// Asks in silence.

@@ -15,7 +15,7 @@ fn play(args: &[&str]) {
     let output = output.expect("it starts");
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
-    for seen in ["201 {", "404 {", "503 retry-after: ", "[!]users warning", "52 orders, 52 mails."] {
+    for seen in ["201 {", "404 {", "503 retry-after: ", "[!]users warning", "is resumed", "53 orders, 53 mails."] {
         assert!(said.contains(seen), "`{seen}` was not seen:\n{said}");
     }
 }
