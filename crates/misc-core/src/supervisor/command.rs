@@ -94,11 +94,10 @@ impl Supervisor {
         if self.names.contains_key(&*full) {
             return Err(refused("a service of that name is there already"));
         }
-        let mut links = Vec::new();
+        let (mut links, above) = (Vec::new(), self.ancestors(parent));
         for name in registration.plan.after.iter().flatten() {
             let link = self.dependency(name, &refused)?;
-            let above = self.ancestors(parent);
-            if above.iter().any(|&above| self.starts_after(link.id, above)) {
+            if self.starts_after(link.id, &above) {
                 return Err(refused(&format!("`{name}`, which it names in `.after`, starts after its parent")));
             }
             // A parent is up already, and waits for its children when it stops.

@@ -27,7 +27,7 @@ impl Supervisor {
         let entry = &mut self.entries[id];
         if let Some(running) = &mut entry.running {
             running.returned = true;
-            running.drained = running.run.close_tasks();
+            running.drained |= running.run.close_tasks();
         }
         let dropped_as_late = entry.leaving.as_ref().is_some_and(|leaving| leaving.late.is_some());
         let stopping = entry.leaving.is_some() || self.stop.has_begun();
@@ -141,8 +141,10 @@ impl Supervisor {
         };
         entry.end_run();
         let goes_on = !self.stop.has_begun();
-        // Who holds on may still be at work: a second one beside it could do harm.
-        let may_run_again = goes_on && !leaving.wedged;
+        // Who holds on may still be at work, also in a group: a second one beside it could do harm.
+        let mut groups = leaving.errors.iter().filter_map(|error| error.downcast_ref());
+        let inside = groups.any(|GroupFailed(report)| report.late().iter().any(Late::did_not_yield));
+        let may_run_again = goes_on && !leaving.wedged && !inside;
         let outcome = Outcome::of(&leaving.errors, leaving.late.as_ref());
         let failed = !matches!(outcome, Outcome::Stopped);
         if leaving.then == Then::Restart && may_run_again {

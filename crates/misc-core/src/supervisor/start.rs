@@ -238,7 +238,7 @@ impl Supervisor {
         let path = wait.strip_prefix("resource `").and_then(|rest| rest.strip_suffix('`'));
         let resource = path.and_then(|path| self.entries.iter().find(|(_, entry)| **entry.node.path() == *path));
         match resource {
-            Some((resource, _)) if self.starts_after(resource, id) => {
+            Some((resource, _)) if self.starts_after(resource, &[id]) => {
                 format!(
                     "`{}` waits for {wait}, which starts after it; register the resource first",
                     self.entries[id].node.path()
@@ -252,20 +252,20 @@ impl Supervisor {
         }
     }
 
-    /// Tells whether `later` starts after `earlier`, directly or not.
-    pub(super) fn starts_after(&self, later: usize, earlier: usize) -> bool {
+    /// Tells whether `later` starts after one of `earlier`, directly or not; what is inside of these does not count as such.
+    pub(super) fn starts_after(&self, later: usize, earlier: &[usize]) -> bool {
         let mut seen = vec![later];
         let mut next = 0;
         while let Some(&id) = seen.get(next) {
             next += 1;
-            for &Link { id: dependency, .. } in &self.entries[id].links.after {
-                if dependency == earlier {
-                    return true;
-                }
-                if !seen.contains(&dependency) {
-                    seen.push(dependency);
-                }
+            let links = &self.entries[id].links;
+            if links.after.iter().any(|link| earlier.contains(&link.id)) {
+                return true;
             }
+            let parent = links.parent.filter(|parent| !earlier.contains(parent));
+            let dependencies = links.after.iter().map(|link| link.id).chain(parent);
+            let new: Vec<_> = dependencies.filter(|id| !seen.contains(id)).collect();
+            seen.extend(new);
         }
         false
     }

@@ -730,7 +730,7 @@ async fn a_child_that_would_start_after_one_behind_its_parent_is_refused() {
     let parent = async |ctx: Context| {
         ctx.ready();
         ctx.app().ready().await;
-        for later in ["http", "behind http"] {
+        for later in ["http", "behind http", "nest/egg"] {
             let refused = ctx.start("child", spec(idle).after([later])).await.expect_err("they wait for each other");
             check_says(&refused, &["`child` was not started", &format!("`{later}`")]);
         }
@@ -738,11 +738,16 @@ async fn a_child_that_would_start_after_one_behind_its_parent_is_refused() {
         ctx.stopping().await;
         Ok(())
     };
+    let nest = async |ctx: Context| {
+        ctx.start("egg", idle).await?;
+        idle(ctx).await
+    };
     let app = App::new("shop")
         .service("a", idle)
         .service("p", parent)
         .service("http", idle)
         .service("behind http", idle)
+        .service("nest", nest)
         .observe(seen.clone());
     let (ended, ()) = drive(app, async |handle| {
         sleep(secs(5)).await;

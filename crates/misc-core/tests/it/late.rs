@@ -6,7 +6,7 @@ use std::sync::{
     mpsc,
 };
 
-use misc_core::{App, BoxError, Context, OnFailure, Phase, Report, Restart, Service, resource, spec};
+use misc_core::{App, BoxError, Context, OnFailure, Phase, Report, Restart, Service, factory, resource, spec};
 use tokio::{
     sync::oneshot,
     time::{Instant, advance, sleep},
@@ -277,8 +277,8 @@ async fn a_parent_that_has_ended_is_not_late_for_its_child() {
     assert_eq!(late(&crate::support::run(App::new("shop").service("parent", returns)).await), ["parent/child"]);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_did_not_yield_is_not_restarted() {
+/// A service that holds a thread until what is returned is dropped, and fails; and how often it has run.
+fn wedges() -> (impl Service + Clone + Sync, mpsc::Sender<()>, Arc<AtomicU32>) {
     let (release, blocked) = mpsc::channel::<()>();
     let held = Arc::new(std::sync::Mutex::new(blocked));
     let runs = Arc::new(AtomicU32::new(0));
@@ -297,10 +297,27 @@ async fn who_did_not_yield_is_not_restarted() {
             Err(BoxError::from("boom"))
         }
     };
+    (wedges, release, runs)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_did_not_yield_is_not_restarted() {
+    let (wedges, release, runs) = wedges();
     let wedges = spec(wedges).stop_within(millis(50)).restart(Restart::new());
     let ended = crate::support::run(App::new("shop").service("a", wedges)).await;
     drop(release);
     let report = ended.unwrap_err();
     assert!(report.late()[0].did_not_yield());
     assert_eq!((report.failures()[0].path(), runs.load(Ordering::SeqCst)), ("a", 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_group_with_one_that_did_not_yield_is_not_restarted() {
+    let (wedges, release, runs) = wedges();
+    let group = move || App::new("group").service("a", spec(wedges.clone()).stop_within(millis(50)));
+    let ended = crate::support::run(App::new("shop").service("group", factory(group).restart(Restart::new()))).await;
+    drop(release);
+    let report = ended.unwrap_err();
+    assert!(report.late()[0].did_not_yield());
+    assert_eq!((report.failures()[0].path(), runs.load(Ordering::SeqCst)), ("group/a", 1));
 }
