@@ -45,8 +45,8 @@ pub struct Config {
     #[serde(with = "schema::period")]
     #[describe(duration)]
     pub timeout: Duration,
-    /// How many connections to PostgreSQL there may be (5), by each store of each process, beside one that listens. Three
-    /// are there also while nothing is done.
+    /// How many connections to PostgreSQL there may be (5), by each store of each process, beside one that listens.
+    /// Three are made at the start.
     pub connections: NonZeroU32,
     /// How many jobs a store in memory has room for (10,000), with those that run.
     pub capacity: NonZeroUsize,

@@ -32,7 +32,10 @@ async fn check(store: &Store, limit: Duration) -> Result<(), Unhealthy> {
     let away = |error: Error| Unhealthy(one_line(&error));
     let open = store.now_open().ok_or_else(|| Unhealthy(format!("the store {} is not open", store.url())))?;
     open.engine.ping().await.map_err(away)?;
-    let late = store.shared.last_count().into_iter().filter(|queue| !queue.is_paused);
+    let Some(queues) = store.shared.last_count() else {
+        return Err(Unhealthy(format!("the jobs of the store {} cannot be counted", store.url())));
+    };
+    let late = queues.into_iter().filter(|queue| !queue.is_paused);
     let late = late.filter_map(|queue| Some((queue.oldest.filter(|age| *age > limit)?, queue.name)));
     let late = late.map(|(age, name)| format!("a job of `{name}` has been due for {} s", age.as_secs()));
     let late = late.collect::<Vec<_>>().join("; ");

@@ -72,7 +72,8 @@ impl<T: Payload> Push<T> {
         self
     }
 
-    /// Lets it expire: if it was not begun for the first time by then, it is not begun.
+    /// Lets it expire: if it was not begun for the first time by then, it is not begun. A first attempt that ends with its
+    /// process, or is cut at a stop, does not count as one.
     pub fn expires_in(mut self, time: Duration) -> Self {
         self.expires = Some(When::In(time));
         self

@@ -310,7 +310,14 @@ impl Default for Selection {
 
 /// Writes a time as RFC 3339 has it.
 fn time<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(&humantime::format_rfc3339_millis(*time))
+    serializer.collect_str(&humantime::format_rfc3339_millis(writable(*time)))
+}
+
+/// Returns a time, or the nearest one that RFC 3339 can write: its years have four digits, and ours begin in 1970.
+pub(crate) fn writable(time: SystemTime) -> SystemTime {
+    /// The end of the year 9999, in seconds.
+    const LAST: Duration = Duration::from_secs(253_402_300_799);
+    time.clamp(SystemTime::UNIX_EPOCH, SystemTime::UNIX_EPOCH + LAST)
 }
 
 #[expect(clippy::ref_option, reason = "serde gives it so")]

@@ -98,18 +98,19 @@ pub(crate) struct Shared {
     /// Held to read by whoever ends and claims jobs, until it is known here what came of it, and to write by whoever
     /// compares what the store says with what is known here.
     pub(crate) turning: tokio::sync::RwLock<()>,
-    counted: Mutex<Vec<QueueStatus>>,
+    /// What was counted last; `None` if that is too long ago, as counting has failed more than once since.
+    counted: Mutex<Option<Vec<QueueStatus>>>,
     /// That of the app whose service has opened it first.
     pub(crate) meter: OnceLock<Meter>,
 }
 
 impl Shared {
-    fn counted(&self, queues: Vec<QueueStatus>) {
+    fn counted(&self, queues: Option<Vec<QueueStatus>>) {
         *self.counted.lock().unwrap_or_else(PoisonError::into_inner) = queues;
     }
 
-    /// Returns the queues as they were when they were last counted.
-    pub(crate) fn last_count(&self) -> Vec<QueueStatus> {
+    /// Returns the queues as they were when they were last counted, unless that is too long ago.
+    pub(crate) fn last_count(&self) -> Option<Vec<QueueStatus>> {
         self.counted.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
@@ -173,7 +174,7 @@ impl Store {
                 wakes: Wakes::default(),
                 suspect: Suspect::default(),
                 turning: tokio::sync::RwLock::default(),
-                counted: Mutex::default(),
+                counted: Mutex::new(Some(Vec::new())),
                 meter: OnceLock::new(),
             }),
         }
@@ -421,9 +422,8 @@ impl Store {
             return None;
         }
         self.shared.wakes.forget_left();
-        match self.shared.phase.send_replace(phase) {
-            Phase::Open(open) => Some(open),
-            Phase::NotYet | Phase::Closed | Phase::Dropped => None,
-        }
+        let open = self.now_open()?;
+        self.shared.phase.send_replace(phase);
+        Some(open)
     }
 }

@@ -36,7 +36,12 @@ impl fmt::Display for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (scheme, rest) = self.0.find("://").map_or(("", &*self.0), |at| self.0.split_at(at + 3));
         // Whatever a password has in it: what comes before the last `@` is not shown.
-        let (user, rest) = rest.rsplit_once('@').map_or(("", rest), |(_, rest)| ("***@", rest));
+        let (user, rest) = match rest.rsplit_once('@') {
+            // It may be a password or a query that goes on behind it.
+            Some((before, _)) if before.contains('?') => return write!(f, "{scheme}***"),
+            Some((_, rest)) => ("***@", rest),
+            None => ("", rest),
+        };
         let (rest, query) = rest.split_once('?').map_or((rest, ""), |(rest, _)| (rest, "?***"));
         write!(f, "{scheme}{user}{rest}{query}")
     }

@@ -104,7 +104,7 @@ impl Worker {
         let (store, queue, bench) = (self.store.clone(), Arc::clone(&self.queue), Arc::downgrade(bench));
         let concurrency = self.work.concurrency.get();
         ctx.inspect("queue", move || {
-            let counted = store.shared.last_count().into_iter().find(|status| *status.name == *queue);
+            let counted = store.shared.last_count().into_iter().flatten().find(|status| *status.name == *queue);
             View {
                 url: store.url().to_string(),
                 concurrency,

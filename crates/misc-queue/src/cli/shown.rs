@@ -8,7 +8,7 @@ use std::{
 
 use serde::Serialize;
 
-use crate::status::{JobStatus, PayloadJson, QueueStatus};
+use crate::status::{JobStatus, PayloadJson, QueueStatus, writable};
 
 pub(super) fn queues(queues: &[QueueStatus], json: bool, out: &mut Vec<u8>) {
     if json {
@@ -114,7 +114,7 @@ fn table<const COLUMNS: usize>(rows: Vec<[String; COLUMNS]>, out: &mut Vec<u8>) 
 }
 
 fn time(time: SystemTime) -> String {
-    humantime::format_rfc3339_seconds(time).to_string()
+    humantime::format_rfc3339_seconds(writable(time)).to_string()
 }
 
 fn span(span: Duration) -> String {

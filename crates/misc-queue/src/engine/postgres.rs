@@ -25,6 +25,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use futures_util::future::join_all;
 use sqlx::{
     AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, PgPool, Postgres as Driver,
     postgres::{PgArguments, PgConnectOptions, PgConnection, PgPoolOptions},
@@ -53,7 +54,7 @@ use crate::{
 const GRACE: Duration = Duration::from_millis(500);
 /// For how long a connection is taken to be alive after its last use.
 const FRESH: Duration = Duration::from_millis(500);
-/// How many connections there are also when nobody asks for any: what is pushed and what is claimed next, and a beat.
+/// How many connections are there before they are asked for: what is pushed, what is claimed, and a beat need one at once.
 const READY: u32 = 3;
 
 /// A statement, with the names of the tables in it.
@@ -91,8 +92,11 @@ impl Postgres {
         opened.await.map_err(|failed| failed.into_error(OPEN, &place))??;
         let pushing = Arc::new(Pushing::new(&tables));
         let turning = Arc::new(Turning::new(&tables, &config.keep));
+        let pool = pool(config, options.clone(), Arc::clone(&pushing), Arc::clone(&turning));
+        // Who does not come up in time is made when it is needed.
+        join_all((0..READY.min(config.connections.get())).map(|_| pool.acquire())).await;
         Ok(Self {
-            pool: pool(config, options.clone(), Arc::clone(&pushing), Arc::clone(&turning)),
+            pool,
             options,
             channel: tables.prefix().to_owned(),
             place,
@@ -265,9 +269,10 @@ fn options(config: &Config) -> Result<PgConnectOptions, Error> {
 
 fn pool(config: &Config, options: PgConnectOptions, pushing: Arc<Pushing>, turning: Arc<Turning>) -> PgPool {
     PgPoolOptions::new()
-        .min_connections(READY.min(config.connections.get()))
         .max_connections(config.connections.get())
         .acquire_timeout(config.timeout)
+        // A service that is idle is not to be late when it is asked.
+        .idle_timeout(None)
         // A round trip, which is only of use where the server may have closed it meanwhile.
         .test_before_acquire(false)
         .before_acquire(|connection, used| {

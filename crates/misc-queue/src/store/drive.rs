@@ -9,7 +9,7 @@ use tracing::{debug, error, info, warn};
 
 use super::{Hold, Open, Phase, Store, lane};
 use crate::{
-    engine::Swept,
+    engine::{Ended, Session, Swept},
     error::one_line,
     status::{QueueStatus, State},
     worker::Bench,
@@ -105,7 +105,11 @@ async fn beat(store: &Store, open: &Open) {
         timeout(pause, wakes.until_changed()).await.ok();
         let (asked, session) = (Instant::now(), open.session());
         let beat = match open.engine.beat(session, lease).await {
-            Ok(None) => renew(open, lease).await.map(|()| lease / 3),
+            Ok(None) => renew(open, lease).await.map(|()| {
+                // What was claimed for the session that is lost has found nothing.
+                wakes.all();
+                lease / 3
+            }),
             Ok(Some(cancelled)) => {
                 // One that is on its way here from the store is cancelled when it has come.
                 let are_here = cancelled.iter().all(|job| wakes.has(*job, session));
@@ -143,7 +147,7 @@ async fn settle(store: &Store, open: &Open) {
     loop {
         for bench in wakes.left() {
             match settle_one(store, open, &bench).await {
-                Ok(()) if bench.is_empty() => wakes.forget(&bench),
+                Ok(()) if bench.is_empty() && !bench.is_in_doubt() => wakes.forget(&bench),
                 Ok(()) => {}
                 Err(error) => debug!(error = %one_line(&error), "cannot give jobs back whose worker is gone"),
             }
@@ -165,21 +169,31 @@ async fn settle_one(store: &Store, open: &Open, bench: &Bench) -> Result<(), cra
             bench.give_back(session, job.id);
         }
     }
-    let mut ended = Vec::new();
-    bench.take_ended(&mut ended);
-    ended.retain(|(of, _)| *of == session);
-    let own: Vec<_> = ended.iter().map(|(_, ended)| ended.clone()).collect();
+    let mut taken = Taken { bench, ended: Vec::new() };
+    bench.take_ended(&mut taken.ended);
+    taken.ended.retain(|(of, _)| *of == session);
+    let own: Vec<_> = taken.ended.iter().map(|(_, ended)| ended.clone()).collect();
     if own.is_empty() {
         return Ok(());
     }
-    if let Err(error) = open.engine.turn(session, &own, None).await {
-        bench.put_back(&mut ended);
-        return Err(error);
-    }
+    open.engine.turn(session, &own, None).await?;
+    taken.ended.clear();
     info!(queue = bench.queue(), jobs = own.len(), "told the store of jobs whose worker is gone");
     wakes.ended();
     wakes.pushed(bench.queue());
     Ok(())
+}
+
+/// What is over, put back unless the store was told of it.
+struct Taken<'a> {
+    bench: &'a Bench,
+    ended: Vec<(Session, Ended)>,
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        self.bench.put_back(&mut self.ended);
+    }
 }
 
 /// Brings back what processes have died with, and deletes what was kept for long enough.
@@ -231,14 +245,23 @@ fn report(store: &Store, swept: &Swept, meter: &Meter) {
 /// Counts jobs at every third poll, or more rarely if it would take more than a hundredth of the time.
 async fn count(store: &Store, open: &Open, meter: &Meter) {
     let mut gauges = Gauges { meter, known: HashMap::new() };
+    let mut failures = 0;
     loop {
         let begun = Instant::now();
         match open.engine.queues().await {
             Ok(queues) => {
+                failures = 0;
                 gauges.set(&queues);
-                store.shared.counted(queues);
+                store.shared.counted(Some(queues));
             }
-            Err(error) => debug!(error = %one_line(&error), "cannot count jobs"),
+            Err(error) => {
+                failures += 1;
+                if failures == 1 {
+                    warn!(error = %one_line(&error), "cannot count jobs: metrics and health know no better than before");
+                } else {
+                    store.shared.counted(None);
+                }
+            }
         }
         let often = store.shared.config.poll * 3;
         sleep((begun.elapsed() * 100).clamp(often, often * RARELY)).await;

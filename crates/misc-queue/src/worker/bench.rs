@@ -38,6 +38,8 @@ struct Inner {
     /// Whether nothing is begun any more.
     is_stopping: bool,
     is_closed: bool,
+    /// Until when the store may still make a claim that it has not answered.
+    doubt: Option<Instant>,
 }
 
 /// A claimed job, and the session that has claimed it.
@@ -94,6 +96,7 @@ impl Bench {
                 is_waking: false,
                 is_stopping: false,
                 is_closed: false,
+                doubt: None,
             }),
         }
     }
@@ -141,6 +144,16 @@ impl Bench {
     pub(crate) fn is_empty(&self) -> bool {
         let inner = self.lock();
         inner.ready.is_empty() && inner.ended.is_empty() && inner.running.iter().all(Option::is_none)
+    }
+
+    /// Remembers that a claim was not answered, which may be made until then.
+    pub(super) fn doubt(&self, until: Instant) {
+        self.lock().doubt = Some(until);
+    }
+
+    /// Returns whether there may be jobs of a claim that was not answered.
+    pub(crate) fn is_in_doubt(&self) -> bool {
+        self.lock().doubt.is_some_and(|until| Instant::now() < until)
     }
 
     /// Returns how many jobs are over, and the store is to be told.

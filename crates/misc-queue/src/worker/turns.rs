@@ -26,6 +26,8 @@ const TOGETHER: usize = 512;
 const WAIT: Duration = Duration::from_millis(200);
 /// How long it waits at most when it shall stop.
 const AWAY_AT_STOP: Duration = Duration::from_millis(250);
+/// How often it is looked for jobs whose claim was not answered, as a store may make it long after that.
+const DOUBTS: Duration = Duration::from_secs(1);
 /// How long it is until it asks again whether there is a job that a process has died with, if another worker just asks.
 const LOOKS: Duration = Duration::from_millis(50);
 
@@ -47,6 +49,10 @@ pub(super) struct Turns<'a> {
     may_suspect: bool,
     /// Which that is, if it has one.
     suspect: Option<(Session, JobId)>,
+    /// When it looks for jobs although nobody has told it of one.
+    look: Instant,
+    /// When it looks for jobs whose claim was not answered.
+    find: Option<Instant>,
     /// How long to wait after an error; `None` if there was none.
     away: Option<Duration>,
     /// Whether the store knows what became of all jobs.
@@ -65,6 +71,8 @@ impl<'a> Turns<'a> {
             due: None,
             may_suspect: false,
             suspect: None,
+            look: Instant::now() + store.shared.config.poll,
+            find: None,
             away: None,
             is_done: false,
         }
@@ -77,8 +85,16 @@ impl<'a> Turns<'a> {
             if self.due.take_if(|due| *due <= now).is_some() {
                 self.bench.wake();
             }
-            let look = now + self.store.shared.config.poll;
-            let mut next = self.due.map_or(look, |due| due.min(look));
+            if self.look <= now {
+                self.look = now + self.store.shared.config.poll;
+                self.bench.wake();
+            }
+            if self.find.take_if(|find| *find <= now).is_some()
+                && let Ok(open) = self.store.opened().await
+            {
+                self.find_again(&open, open.session()).await;
+            }
+            let mut next = self.due.into_iter().chain(self.find).fold(self.look, Instant::min);
             let has_too_many = || self.ahead > 0 || self.bench.busy() > self.slots;
             if let Some(claimed_at) = self.bench.ready_since().filter(|_| has_too_many()) {
                 next = next.min(claimed_at + WAIT);
@@ -94,7 +110,7 @@ impl<'a> Turns<'a> {
                     biased;
                     () = ctx.stopping() => break,
                     () = self.bench.until_turn() => {}
-                    () = sleep_until(next) => self.bench.wake(),
+                    () = sleep_until(next) => {}
                 }
                 continue;
             }
@@ -134,6 +150,9 @@ impl<'a> Turns<'a> {
                 self.failed(&error);
                 if wants {
                     self.bench.wake();
+                    if error.is_uncertain() {
+                        self.bench.doubt(Instant::now() + self.store.shared.config.lease);
+                    }
                 }
             }
         }
@@ -163,6 +182,7 @@ impl<'a> Turns<'a> {
             self.store.shared.wakes.ended();
         }
         let Some(claim) = claim else { return };
+        self.look = Instant::now() + self.store.shared.config.poll;
         self.suspects(session, &turned.claimed);
         self.give_up_suspect();
         let next_due = turned.next_due.and_then(|after| Instant::now().checked_add(after));
@@ -205,6 +225,7 @@ impl<'a> Turns<'a> {
         self.suspects(session, &found);
         debug!(jobs = found.len(), "took up jobs whose claim was not answered");
         self.bench.add(session, found);
+        self.find = self.bench.is_in_doubt().then(|| Instant::now() + DOUBTS);
         true
     }
 
@@ -305,7 +326,7 @@ impl<'a> Turns<'a> {
             }
             if self.bench.busy() == 0 {
                 // What became of the last claim may not be known.
-                self.is_done = self.away.is_none();
+                self.is_done = self.away.is_none() && !self.bench.is_in_doubt();
                 return;
             }
             tokio::select! {

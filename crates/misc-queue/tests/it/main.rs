@@ -11,4 +11,5 @@ mod refusals;
 mod sharing;
 mod stopping;
 mod transactions;
+mod unheard;
 mod work;

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use misc_core::{App, BoxError, Context, TraceContext};
-use misc_queue::{Job, Push, Store};
+use misc_queue::{
+    Job, Push, Store,
+    sqlx::{Connection as _, Executor as _, PgConnection},
+};
 use misc_test::{Logs, Metrics};
 use tokio::sync::mpsc;
 
@@ -78,6 +81,36 @@ async fn is_healthy_while_jobs_are_done_in_time(place: &Place) {
         Ok(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn is_not_healthy_while_jobs_cannot_be_counted() {
+    let Some(place) = Place::postgres() else { return };
+    place.prepare().await;
+    let mut config = place.config();
+    config.poll = Duration::from_millis(20);
+    let store = Store::new(config);
+    let (healthy, url) = (store.healthy(Duration::from_secs(60)), place.url());
+    let app = App::new("test").service("store", store.service());
+    run(app, async move |_| {
+        healthy().await?;
+        let mut operator = PgConnection::connect(&url).await?;
+        operator.execute("ALTER TABLE misc_queue_queues RENAME TO elsewhere").await?;
+        let error = loop {
+            match healthy().await {
+                Ok(()) => tokio::time::sleep(Duration::from_millis(10)).await,
+                Err(error) => break error.to_string(),
+            }
+        };
+        assert!(error.ends_with(" cannot be counted"), "{error}");
+        operator.execute("ALTER TABLE elsewhere RENAME TO misc_queue_queues").await?;
+        while healthy().await.is_err() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        Ok(())
+    })
+    .await;
+    place.remove().await;
 }
 
 async fn carries_the_trace_of_the_pusher(place: &Place) {

@@ -2,7 +2,7 @@
 
 use std::{
     env, fs,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process,
     sync::atomic::{AtomicU32, Ordering},
     time::Duration,
@@ -90,6 +90,11 @@ impl Place {
             (_, Some((url, schema))) => format!("{url}?options=-c%20search_path%3D{schema}"),
             _ => "memory://".to_owned(),
         }
+    }
+
+    /// Returns the directory that it has for itself.
+    pub(crate) fn directory(&self) -> &Path {
+        self.directory.as_deref().expect("a place on disk")
     }
 
     pub(crate) fn store(&self) -> Store {

@@ -3,11 +3,12 @@
 use std::time::{Duration, SystemTime};
 
 use futures_util::future::join_all;
-use misc_core::{App, BoxError};
+use misc_core::{App, BoxError, Restart, spec};
 use misc_queue::{
     Error, Job, Overflow, Payload, Push, State, Store, Unique,
     sqlx::{AnyConnection, Connection as _, Executor as _, any::install_default_drivers},
 };
+use misc_test::TestApp;
 use serde::{Deserialize, Serialize};
 
 use crate::place::{Number, PATIENCE, Place, on_every_engine, run};
@@ -107,6 +108,44 @@ async fn fails_alone_on_postgres_if_the_database_refuses_it() {
     place.prepare().await;
     fails_alone(&place, "ALTER TABLE misc_queue_jobs ADD CHECK (payload::text <> '13')").await;
     place.remove().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn has_as_much_room_in_memory_after_keys_that_are_held_for_no_time() {
+    let mut config = Place::memory().config();
+    config.capacity = 2.try_into().expect("it is not zero");
+    let (numbers, worker) = misc_queue::open(config).handler(async |_: Job<Number>| Ok::<_, BoxError>(()));
+    run(App::new("test").service("worker", worker), async move |_| {
+        for _ in 0..3 {
+            let brief = || Push::new(Number(1)).unique(Unique::key("brief").within(Duration::ZERO));
+            for job in numbers.push_all([brief(), brief()]).await? {
+                numbers.wait(job.id).await?;
+            }
+        }
+        let later = || Push::new(Number(2)).delay(Duration::from_secs(60));
+        numbers.push_all([later(), later()]).await?;
+        let error = numbers.push(later()).await.expect_err("there is room for two");
+        assert!(error.is_full(), "{error}");
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn waits_while_the_store_is_tried_again() {
+    let place = Place::sqlite();
+    let file = place.directory().join("occupied");
+    std::fs::write(&file, "no directory").expect("a file");
+    let store = Store::new(format!("sqlite://{}/queue.db", file.display()));
+    let numbers = store.queue::<Number>().pusher();
+    let app = App::new("test").service("store", spec(store.service()).restart(Restart::default()));
+    let app = TestApp::launch(app);
+    let (pushed, ()) = tokio::join!(numbers.push(Number(1)), async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        std::fs::remove_file(&file).expect("the file");
+    });
+    assert_eq!(pushed.expect("it is open by then").id.to_string(), "1");
+    app.stop().await.assert_ok();
 }
 
 /// Pushes 100 jobs at once, of which a rule of the operator's takes all but number 13.
@@ -267,7 +306,9 @@ async fn takes_any_time(place: &Place) {
         let push = || Push::new(Number(0));
         for later in [push().delay(Duration::MAX), push().at(far), push().at(far).expires_at(far)] {
             let later = numbers.push(later).await?;
-            assert_eq!(numbers.status(later.id).await?.ok_or("it is kept")?.state, State::Scheduled);
+            let status = numbers.status(later.id).await?.ok_or("it is kept")?;
+            assert_eq!(status.state, State::Scheduled);
+            assert!(serde_json::to_string(&status)?.contains("\"due_at\":\""), "there is a way to write it");
         }
         let key = Unique::key("for ever").within(Duration::MAX);
         for (now, state) in [

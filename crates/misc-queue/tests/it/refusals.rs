@@ -57,7 +57,9 @@ async fn a_kind_that_names_no_queue() {
 fn a_url_never_shows_its_secrets() {
     for (url, shown) in [
         ("postgres://shop:p@ss/word@db:5432/shop?password=x", "postgres://***@db:5432/shop?***"),
-        ("postgres://shop:what?@db/shop", "postgres://***@db/shop"),
+        ("postgres://shop:what?@db/shop", "postgres://***"),
+        ("postgres://db/shop?user=app@srv&password=hunter2", "postgres://***"),
+        ("postgres://shop@db/shop?password=p@ss", "postgres://***"),
         ("postgres://db/shop", "postgres://db/shop"),
         ("sqlite://data/queue.db", "sqlite://data/queue.db"),
     ] {

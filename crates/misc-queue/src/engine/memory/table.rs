@@ -15,10 +15,10 @@ use super::{
     recent::Recent,
 };
 use crate::{
-    clock::to_micros,
+    clock::{micros, to_micros},
     config::Keep,
     engine::{Body, Claim, Claimed, Ended, Ending, NewJob, Session, Turned},
-    options::{Pushed, When},
+    options::{Pushed, Release, When},
     status::{JobId, Reason, State},
 };
 
@@ -93,9 +93,14 @@ impl Table {
     /// Returns how many of these jobs are not there yet.
     pub(super) fn needed(&self, jobs: &[NewJob], now: i64) -> usize {
         let mut seen = HashSet::new();
-        let keys = jobs.iter().filter_map(|job| job.unique.as_ref()).map(|unique| &*unique.key);
-        let duplicates = keys.filter(|&key| self.keys.holder(key, now).is_some() || !seen.insert(key)).count();
-        jobs.len() - duplicates
+        let mut needed = jobs.len();
+        for unique in jobs.iter().filter_map(|job| job.unique.as_ref()) {
+            // One that is held for no time keeps nobody out.
+            let is_held = !matches!(unique.release, Release::After(time) if micros(time) == 0);
+            let is_taken = self.keys.holder(&unique.key, now).is_some() || is_held && !seen.insert(&*unique.key);
+            needed -= usize::from(is_taken);
+        }
+        needed
     }
 
     /// Stores jobs, for which there must be room.

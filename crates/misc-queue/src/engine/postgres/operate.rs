@@ -29,9 +29,7 @@ FROM {}jobs WHERE state IN ('scheduled', 'retryable') GROUP BY queue, state
 UNION ALL
 SELECT queue, state, count(*), NULL FROM {}jobs WHERE state = 'running' GROUP BY queue, state
 UNION ALL
-SELECT queue, state, count(*), NULL FROM {}jobs WHERE state = 'dead' AND unique_until IS NULL GROUP BY queue, state
-UNION ALL
-SELECT queue, state, count(*), NULL FROM {}jobs WHERE state = 'dead' AND unique_until IS NOT NULL GROUP BY queue, state
+SELECT queue, state, count(*), NULL FROM {}jobs WHERE state = 'dead' GROUP BY queue, state
 UNION ALL
 SELECT name, 'paused', 0, NULL FROM {}queues WHERE paused";
 
@@ -188,8 +186,8 @@ impl Operating {
         statement
     }
 
-    /// Adds where to look for what is selected, and in which order. A state is written into it, so that it is found by
-    /// the index of that state.
+    /// Adds where to look for what is selected, and in which order. A state is written into it, so that an
+    /// index of that state is used if there is one.
     fn select(&self, statement: &mut QueryBuilder<Postgres>, selection: &Selection, states: &str) {
         statement.push(self.tables.sql(" FROM {}jobs WHERE ")).push(states);
         if let Some(id) = selection.id {

@@ -77,6 +77,7 @@ CREATE INDEX {}jobs_waiting ON {}jobs (queue, due_at) WHERE state IN ('scheduled
 CREATE INDEX {}jobs_running ON {}jobs (session) WHERE state = 'running';
 CREATE INDEX {}jobs_finished ON {}jobs (state, finished_at)
     WHERE state IN ('completed', 'cancelled', 'dead') AND unique_until IS NULL;
+CREATE INDEX {}jobs_dead ON {}jobs (id) WHERE state = 'dead';
 CREATE UNIQUE INDEX {}jobs_unique ON {}jobs (unique_key) WHERE unique_key IS NOT NULL;
 CREATE INDEX {}jobs_held ON {}jobs (unique_until) WHERE unique_until IS NOT NULL;
 CREATE INDEX {}jobs_expiry ON {}jobs (expires_at)

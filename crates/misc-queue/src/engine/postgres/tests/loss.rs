@@ -1,6 +1,6 @@
 //! What becomes of calls when the server, or the way to it, is not there.
 
-use std::error::Error as StdError;
+use std::{error::Error as StdError, num::NonZeroU32};
 
 use super::*;
 
@@ -33,9 +33,19 @@ fn chain(error: &Error) -> String {
 }
 
 #[tokio::test]
-async fn a_push_is_uncertain_if_it_was_lost_on_its_way() {
+async fn connections_are_there_before_they_are_asked_for() {
     on(Database::new(), async |database| {
         let engine = database.engine().await;
+        assert_eq!(engine.pool.num_idle(), READY as usize);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_push_is_uncertain_if_it_was_lost_on_its_way() {
+    on(Database::new(), async |database| {
+        let config = Config { connections: NonZeroU32::MIN, ..database.config() };
+        let engine = Postgres::open(&config).await.unwrap();
         engine.push(&[job("1")]).await.unwrap();
         let mut connection = database.connection().await;
         let mut transaction = connection.begin().await.unwrap();
@@ -113,7 +123,8 @@ async fn a_server_that_takes_no_changes_any_more_is_left() {
         let role = format!("{}role", database.prefix);
         database.execute(&format!("CREATE ROLE {role} LOGIN SUPERUSER PASSWORD 'secret'")).await;
         let (_, place) = database.url().rsplit_once('@').unwrap();
-        let config = Config { url: format!("postgres://{role}:secret@{place}").into(), ..database.config() };
+        let url = format!("postgres://{role}:secret@{place}").into();
+        let config = Config { url, connections: NonZeroU32::MIN, ..database.config() };
         let engine = Postgres::open(&config).await.unwrap();
         engine.push(&[job("1")]).await.unwrap();
 
