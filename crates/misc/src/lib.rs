@@ -9,7 +9,7 @@
 // What the guide to tasks shows.
 #![cfg_attr(all(doctest, feature = "health", feature = "scheduler-tokio-cron"), doc = include_str!("../../../docs/scheduling.md"))]
 // And what the guide to queues shows.
-#![cfg_attr(all(doctest, feature = "health", feature = "queue", feature = "scheduler"), doc = include_str!("../../../docs/queue.md"))]
+#![cfg_attr(all(doctest, feature = "config", feature = "health", feature = "queue-cli", feature = "scheduler"), doc = include_str!("../../../docs/queue.md"))]
 
 pub mod prelude;
 

@@ -24,7 +24,8 @@
 //! ```
 //!
 //! `/health` says 500 while it says `error`: when the database cannot be reached, or a task that needs it has failed, which runs
-//! every ten seconds and whenever the database is switched. `/metrics` has, among what every service of misc has:
+//! every ten seconds and whenever the database is switched. `/metrics` has, among what every service of misc has (names and
+//! texts are those that its dashboards have known all along):
 //!
 //! ```text
 //! # HELP aiomisc_demo_request_total 总请求数

@@ -8,7 +8,7 @@
 //! ok
 //! kitchen temperature=warm
 //! error: `warm` is not a finite number
-//! $ curl http://127.0.0.1:9090/livez?verbose
+//! $ curl 'http://127.0.0.1:9090/livez?verbose'
 //! livez check passed
 //! ```
 //!

@@ -5,7 +5,7 @@
 //! logged after it, and then a pair of these every five seconds:
 //!
 //! ```text
-//! INFO monitor/store tasks::monitor: opening the store path=readings.jsonl
+//! INFO monitor/store tasks::monitor: opening the store path=../readings.jsonl
 //! INFO monitor tasks::monitor: the store is ready readings=0 in task{task=init_store}
 //! INFO monitor tasks::monitor: measured cpu=68.9 memory=5.7 in task{task=monitor_metrics}
 //! INFO monitor tasks::monitor: a reading was logged readings=1 in task{task=log_metrics}

@@ -20,7 +20,7 @@
 //! {"title":"Service Unavailable","status":503,"detail":"the users are not to be had; ask again later"}
 //! $ curl http://127.0.0.1:8080/breaker
 //! open
-//! $ curl http://127.0.0.1:8080/readyz?verbose
+//! $ curl 'http://127.0.0.1:8080/readyz?verbose'
 //! [+]app ok
 //! [-]users failed: reason withheld
 //! readyz check failed

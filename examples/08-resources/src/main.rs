@@ -5,7 +5,7 @@
 //! ```text
 //! $ curl http://127.0.0.1:8080/prices/tea
 //! {"item":"tea","price":"4.20","currency":"EUR"}
-//! $ curl http://127.0.0.1:8080/prices/tea?currency=GBP
+//! $ curl 'http://127.0.0.1:8080/prices/tea?currency=GBP'
 //! {"item":"tea","price":"3.57","currency":"GBP"}
 //! $ curl http://127.0.0.1:8080/prices/cake
 //! {"title":"Not Found","status":404,"detail":"there is no item `cake`"}
@@ -13,7 +13,7 @@
 //! 4 connections are held.
 //! $ curl http://127.0.0.1:8080/prices/tea
 //! {"title":"Service Unavailable","status":503,"detail":"the shop is busy; ask again later"}
-//! $ curl http://127.0.0.1:8080/readyz?verbose
+//! $ curl 'http://127.0.0.1:8080/readyz?verbose'
 //! [+]app ok
 //! [+]db ok
 //! [+]bank ok
@@ -24,7 +24,7 @@
 //! {"item":"tea","price":"4.20","currency":"EUR"}
 //! $ curl -d off http://127.0.0.1:8081/bank
 //! The bank is off.
-//! $ curl http://127.0.0.1:8080/prices/tea?currency=GBP
+//! $ curl 'http://127.0.0.1:8080/prices/tea?currency=GBP'
 //! {"title":"Service Unavailable","status":503,"detail":"the bank is not to be had; ask again later, or for the price in euros"}
 //! $ curl http://127.0.0.1:8080/prices/tea
 //! {"item":"tea","price":"4.20","currency":"EUR"}

@@ -41,7 +41,7 @@ const EVERY: Duration = Duration::from_millis(200);
 #[derive(Debug, Deserialize, Config)]
 struct Settings {
     /// Where to listen.
-    #[config(default = "127.0.0.1:8500", text)]
+    #[config(default = "127.0.0.1:8500")]
     listen: Address,
     /// The directory of files, one for each service.
     #[config(default = "centre")]

@@ -6,7 +6,7 @@
 //! ```text
 //! $ curl --json '{"jsonrpc":"2.0","id":1,"method":"get_user","params":{"id":1}}' http://127.0.0.1:5000/rpc
 //! {"jsonrpc":"2.0","result":{"id":1,"name":"Ada Lovelace","email":"ada@example.org"},"id":1}
-//! $ curl http://127.0.0.1:9000/readyz?verbose
+//! $ curl 'http://127.0.0.1:9000/readyz?verbose'
 //! [+]app ok
 //! readyz check passed
 //! ```
