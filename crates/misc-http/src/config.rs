@@ -37,7 +37,8 @@ pub struct Config {
     #[serde(with = "schema::period")]
     #[describe(duration)]
     pub header_timeout: Duration,
-    /// How long a connection may stay open between two requests (75 s, more than the 60 s that load balancers wait).
+    /// How long a connection may stay open between two requests (75 s, more than the 60 s that load balancers wait). One of
+    /// HTTP/2 is told to go then, and has `drain_idle` for that.
     #[serde(with = "schema::period")]
     #[describe(duration)]
     pub idle_timeout: Duration,

@@ -6,6 +6,7 @@ mod body;
 #[cfg(feature = "axum")]
 mod counted;
 mod exchange;
+mod fault;
 mod future;
 mod incoming;
 mod metrics;

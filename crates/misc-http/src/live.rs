@@ -46,7 +46,8 @@ impl Handle {
         self.0.table().connections.len()
     }
 
-    /// Returns how many requests are in flight: from their head to the last byte of their response.
+    /// Returns how many requests are in flight: from their head until their connection has the last byte of their response,
+    /// which may still be on its way to the client.
     #[must_use]
     pub fn requests(&self) -> usize {
         self.0.table().connections.values().map(|connection| connection.state().in_flight() as usize).sum()

@@ -50,6 +50,11 @@ pub(crate) async fn serve<S, B>(
     let protocol = protocol(&config, Streams(connection.clone()));
     let mut watch = Watch::new(connection.state(), &config);
     let mut requests = pin!(protocol.serve_connection_with_upgrades(io, exchanges));
+    let note = |why| {
+        if let Some(why) = why {
+            lease.closed(why);
+        }
+    };
     let serving = connection.scope(poll_fn(|cx| {
         watch.register(cx.waker());
         loop {
@@ -58,11 +63,12 @@ pub(crate) async fn serve<S, B>(
             }
             match watch.look(cx) {
                 Verdict::GoOn => return Poll::Pending,
-                Verdict::ShutDown => requests.as_mut().graceful_shutdown(),
+                Verdict::ShutDown(why) => {
+                    note(why);
+                    requests.as_mut().graceful_shutdown();
+                }
                 Verdict::Over(why) => {
-                    if let Some(why) = why {
-                        lease.closed(why);
-                    }
+                    note(why);
                     return Poll::Ready(Ok(()));
                 }
             }
@@ -189,7 +195,8 @@ struct Watch<'a> {
     config: &'a Config,
     wait: (Wait, u64),
     since: Instant,
-    draining_since: Option<Instant>,
+    /// When it was told to go, or would have been.
+    leaving_since: Option<Instant>,
     was_shut_down: bool,
     alarm: Option<Pin<Box<Sleep>>>,
     waker: Option<Waker>,
@@ -197,16 +204,16 @@ struct Watch<'a> {
 
 enum Verdict {
     GoOn,
-    /// Ends after what is in flight.
-    ShutDown,
-    /// Ends at once; if that is worth a note, for this reason.
+    /// Ends after what is in flight; if that is worth a note, for this reason.
+    ShutDown(Option<Why>),
+    /// Ends at once, likewise.
     Over(Option<Why>),
 }
 
 impl<'a> Watch<'a> {
     fn new(state: &'a State, config: &'a Config) -> Self {
         let (wait, since) = (state.wait(), Instant::now());
-        Self { state, config, wait, since, draining_since: None, was_shut_down: false, alarm: None, waker: None }
+        Self { state, config, wait, since, leaving_since: None, was_shut_down: false, alarm: None, waker: None }
     }
 
     /// Comes before the connection is looked at, so that no request of the server is missed.
@@ -223,15 +230,14 @@ impl<'a> Watch<'a> {
             return Verdict::Over(matches!(wait.0, Wait::Work | Wait::Write).then_some(Why::Drain));
         }
         if self.state.is_draining() {
-            self.draining_since.get_or_insert_with(Instant::now);
+            self.leaving_since.get_or_insert_with(Instant::now);
             if self.state.is_http2() && !self.was_shut_down {
                 self.was_shut_down = true;
-                return Verdict::ShutDown;
+                return Verdict::ShutDown(None);
             }
         }
         if wait != self.wait {
-            let since = if wait.0 == Wait::Idle { self.state.ended_at() } else { Instant::now() };
-            (self.wait, self.since) = (wait, since);
+            (self.wait, self.since) = (wait, self.begun(wait.0));
         }
         let Some((end, why)) = self.end() else {
             return Verdict::GoOn;
@@ -241,11 +247,26 @@ impl<'a> Watch<'a> {
             return Verdict::GoOn;
         }
         let now = Instant::now();
-        if now >= end {
-            return Verdict::Over(why);
+        if now < end {
+            self.set_alarm(end, cx);
+            return Verdict::GoOn;
         }
-        self.set_alarm(end, cx);
-        Verdict::GoOn
+        if why == Some(Why::IdleTimeout) && self.state.is_http2() && !self.was_shut_down {
+            // Its client may be about to ask, and is told what was processed (RFC 9113, 9.1).
+            self.was_shut_down = true;
+            (self.since, self.leaving_since) = (now, Some(now));
+            return Verdict::ShutDown(why);
+        }
+        Verdict::Over(why)
+    }
+
+    /// Returns when a wait began that is another one than so far.
+    fn begun(&self, wait: Wait) -> Instant {
+        // A request ends when the connection has its response; a client that took it late is idle only since it has it.
+        if wait == Wait::Idle && self.wait.0 != Wait::Write {
+            return self.state.ended_at().max(self.since);
+        }
+        Instant::now()
     }
 
     /// Returns when the connection has waited for too long.
@@ -258,7 +279,7 @@ impl<'a> Watch<'a> {
         };
         let end = (later(self.since, limit), Some(why));
         // A client whose response has ended just now was not told to close, and may be about to ask.
-        let last = self.draining_since.map(|since| (later(since.max(self.since), self.config.drain_idle), None));
+        let last = self.leaving_since.map(|since| (later(since.max(self.since), self.config.drain_idle), None));
         Some(last.filter(|last| last.0 < end.0).unwrap_or(end))
     }
 

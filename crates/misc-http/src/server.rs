@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use misc_core::{Address, BoxError, Context, Handshake, Incoming, Listener};
 use tokio::{
-    task::yield_now,
+    task::{coop::unconstrained, yield_now},
     time::{Instant, sleep, sleep_until, timeout},
 };
 use tower_service::Service;
@@ -169,7 +169,10 @@ where
         }
         // Closing the listener would reset those who have connected, and were not accepted so far.
         yield_now().await;
-        while let Some(Ok(accepted)) = at_once(port.accept(&mut incoming)).await {
+        for _ in 0..BACKLOG {
+            let Some(Ok(accepted)) = at_once(port.accept(&mut incoming)).await else {
+                break;
+            };
             admit(accepted);
         }
         drop(incoming);
@@ -230,9 +233,13 @@ impl Port {
     }
 }
 
-/// Returns what a future has to give without waiting.
+/// How many connections wait to be accepted at most, as with the sockets of [`misc_core::Bind`]: those who come while a
+/// server stops do not keep it from that.
+const BACKLOG: usize = 1024;
+
+/// Returns what a future has to give without waiting, even when the task has spent its budget.
 async fn at_once<F: Future>(future: F) -> Option<F::Output> {
-    let mut future = pin!(future);
+    let mut future = pin!(unconstrained(future));
     poll_fn(|cx| match future.as_mut().poll(cx) {
         Poll::Ready(output) => Poll::Ready(Some(output)),
         Poll::Pending => Poll::Ready(None),

@@ -11,7 +11,10 @@ use http_body::{Body, Frame, SizeHint};
 use misc_core::BoxError;
 use pin_project_lite::pin_project;
 
-use super::exchange::{Exchange, Fault, Panicked};
+use super::{
+    exchange::{Exchange, Panicked},
+    fault::Fault,
+};
 
 pin_project! {
     /// The body of a response that went through the [standard layer](crate::layers::standard).

@@ -14,6 +14,7 @@ use tokio::time::{Duration, Instant};
 use tracing::{Level, Span, debug, enabled, error, event, field, info_span};
 
 use super::{
+    fault::{ErrorType, Fault},
     incoming::Incoming,
     metrics::{Instruments, Served, Verb},
     request_id::RequestId,
@@ -54,17 +55,6 @@ pub(crate) struct Outcome {
     pub(crate) status: Option<StatusCode>,
     pub(crate) response_size: Option<u64>,
     pub(crate) fault: Option<Fault>,
-}
-
-/// What went wrong, other than that the handler says so with a status.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fault {
-    /// The client was gone before the end, or the server cut it.
-    Aborted,
-    TimedOut,
-    Panicked,
-    /// The service, or the body of its answer, gave an error.
-    Failed,
 }
 
 /// Something has panicked, which is told already.
@@ -215,6 +205,7 @@ const TARGET: &str = "misc_http";
 impl Drop for Exchange {
     fn drop(&mut self) {
         let (status, fault) = self.status();
+        let error = ErrorType::of(status, fault);
         let own = if self.span.is_disabled() { None } else { TraceContext::of(&self.span) };
         let is_measured = self.instruments.is_enabled();
         if is_measured || self.access.is_some() {
@@ -222,6 +213,7 @@ impl Drop for Exchange {
                 verb: self.verb,
                 route: self.route().unwrap_or_default(),
                 status,
+                error,
                 duration: self.start.elapsed(),
                 request_size: self.request_size.get(),
                 response_size: self.outcome.response_size,
@@ -235,7 +227,7 @@ impl Drop for Exchange {
             }
         }
         if !self.span.is_disabled() {
-            close_span(&self.span, self.verb, self.route(), status, fault, own.is_some());
+            close_span(&self.span, self.verb, self.route(), status, error, own.is_some());
         }
     }
 }
@@ -274,17 +266,6 @@ impl Access {
     }
 }
 
-impl Fault {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Aborted => "aborted",
-            Self::TimedOut => "timeout",
-            Self::Panicked => "panic",
-            Self::Failed => "error",
-        }
-    }
-}
-
 /// Opens the span of a server as OpenTelemetry's semantic conventions have it; costs nothing where nobody listens.
 fn open_span<B>(verb: Verb, route: Option<&Named>, request: &Request<B>, id: &RequestId) -> Span {
     info_span!(
@@ -303,21 +284,20 @@ fn open_span<B>(verb: Verb, route: Option<&Named>, request: &Request<B>, id: &Re
     )
 }
 
-fn close_span(span: &Span, verb: Verb, route: Option<&str>, status: u16, fault: Option<Fault>, is_exported: bool) {
+fn close_span(span: &Span, verb: Verb, route: Option<&str>, status: u16, error: Option<ErrorType>, is_exported: bool) {
     span.record("http.response.status_code", status);
-    if let Some(fault) = fault {
-        span.record("error.type", fault.as_str());
-    } else if status >= 500 {
-        span.record("error.type", field::display(status));
+    if let Some(error) = error {
+        span.record("error.type", field::display(error));
     }
-    if status >= 500 {
+    if status >= 500 || error.is_some_and(ErrorType::is_ours) {
         span.record("otel.status_code", "ERROR");
     }
     // Only what exports spans has a use for another name.
     if is_exported {
+        let verb = verb.in_name();
         match route {
-            Some(route) => span.record("otel.name", field::display(format_args!("{} {route}", verb.as_str()))),
-            None => span.record("otel.name", verb.as_str()),
+            Some(route) => span.record("otel.name", field::display(format_args!("{verb} {route}"))),
+            None => span.record("otel.name", verb),
         };
     }
 }

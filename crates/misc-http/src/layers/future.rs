@@ -16,7 +16,8 @@ use tower_service::Service;
 
 use super::{
     body::ResponseBody,
-    exchange::{Exchange, Fault, Panicked},
+    exchange::{Exchange, Panicked},
+    fault::Fault,
     request_id::X_REQUEST_ID,
 };
 use crate::time::poll_alarm;

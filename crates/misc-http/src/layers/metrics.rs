@@ -6,6 +6,8 @@ use http::Method;
 use misc_core::{Gauge, Histogram, Meter};
 use tokio::time::Duration;
 
+use super::fault::ErrorType;
+
 /// A method, as OpenTelemetry has it in labels: whatever is not known is one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Verb(u8);
@@ -14,6 +16,7 @@ const VERBS: [&str; 10] = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "O
 
 impl Verb {
     pub(crate) const HEAD: Self = Self(1);
+    const OTHER: Self = Self(9);
 
     pub(crate) fn of(method: &Method) -> Self {
         Self(match *method {
@@ -33,6 +36,11 @@ impl Verb {
     pub(crate) fn as_str(self) -> &'static str {
         VERBS[usize::from(self.0)]
     }
+
+    /// The method in the name of a span, where OpenTelemetry has another word for what is not known.
+    pub(crate) fn in_name(self) -> &'static str {
+        if self == Self::OTHER { "HTTP" } else { self.as_str() }
+    }
 }
 
 /// What is told of a request when it has been served.
@@ -41,6 +49,7 @@ pub(crate) struct Served<'a> {
     pub(crate) verb: Verb,
     pub(crate) route: &'a str,
     pub(crate) status: u16,
+    pub(crate) error: Option<ErrorType>,
     pub(crate) duration: Duration,
     pub(crate) request_size: Option<u64>,
     pub(crate) response_size: Option<u64>,
@@ -48,7 +57,7 @@ pub(crate) struct Served<'a> {
 
 impl Served<'_> {
     fn code(&self) -> Code {
-        (self.verb.0, self.status)
+        (self.verb.0, self.status, self.error)
     }
 
     /// Chooses the list that the series is in. It need not be good at it: a list may have several series.
@@ -63,7 +72,7 @@ impl Served<'_> {
 }
 
 /// The part of a series' labels that is compared quickly.
-type Code = (u8, u16);
+type Code = (u8, u16, Option<ErrorType>);
 
 /// How many lists the series are spread over: more than most services have series.
 const LISTS: usize = 64;
@@ -113,7 +122,7 @@ impl fmt::Debug for Instruments {
     }
 }
 
-/// The handles of one method, route and status, and a link of a list that only grows: reading it takes no lock.
+/// The handles of one method, route, status and failure, and a link of a list that only grows: reading it takes no lock.
 struct Series {
     code: Code,
     route: Box<str>,
@@ -128,6 +137,7 @@ impl Series {
         let meter = meter.label("http_request_method", served.verb.as_str());
         let meter = meter.label("http_route", served.route);
         let meter = meter.label("http_response_status_code", served.status.to_string());
+        let meter = meter.label("error_type", served.error.map_or_else(String::new, |error| error.to_string()));
         Self {
             code: served.code(),
             route: served.route.into(),

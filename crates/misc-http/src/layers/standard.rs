@@ -54,8 +54,10 @@ pub fn standard(meter: &Meter) -> Standard {
 ///   the time to the head of the response, not its body.
 /// - **Span.** `request`, at level INFO and of target `misc_http`, with fields by OpenTelemetry's semantic conventions.
 /// - **Metrics.** `http_server_request_duration_seconds`, `http_server_request_body_size_bytes` and
-///   `http_server_response_body_size_bytes` by method, [route](crate::Route) and status,
-///   `http_server_active_requests` by method. A request whose client is gone counts as 499, as in nginx. One lasts until
+///   `http_server_response_body_size_bytes` by method, [route](crate::Route), status and `error_type`,
+///   `http_server_active_requests` by method. `error_type` is empty unless a request has failed: `panic`, `timeout`,
+///   `error` (of the service, or of the body of its response), `aborted` (its client was gone, or the server cut it), or
+///   else the status, from 500 on. A request whose client is gone counts as 499, as in nginx. One lasts until
 ///   the head of its response, or, where the body's size is not known by then, until the end of the body. The size of a
 ///   request's body without a length is counted behind axum only.
 /// - **Panics.** A handler that panics costs its client a 500, and says why to the log only. A body that panics ends

@@ -1,6 +1,7 @@
 //! What a stop does to what is open, and to what is in flight.
 
 use std::{
+    io::Write as _,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::SeqCst},
@@ -13,6 +14,7 @@ use misc_core::{App, spec};
 use misc_http::{Body, Connection, OnDisconnect, Server};
 use misc_test::{Logs, Metrics, TestApp};
 use tokio::{
+    io::AsyncReadExt as _,
     net::TcpStream,
     time::{Instant, sleep},
 };
@@ -120,6 +122,24 @@ async fn a_response_that_began_before_the_stop_finishes_and_may_be_followed_by_o
     }
     assert_eq!(client.chunk().await.expect("it goes on"), None);
     assert!(client.get("/short").await.says_close(), "nobody has told this client to go");
+    client.ends().await;
+    stopped.await.expect("a clean end");
+    app.ended().await.assert_clean().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_response_that_is_taken_late_in_the_stop_may_be_followed_by_one_more() {
+    let large = async |_: Request<Body>| Response::new("x".repeat(2 << 20));
+    let (app, _) = start(Server::new("127.0.0.1:0", large)).await;
+    let mut client = Client::connect(&app).await;
+    client.ask("/").await;
+    sleep(Duration::from_secs(3)).await;
+    let stopped = app.handle().shutdown();
+    sleep(Duration::from_secs(9)).await;
+    let answer = client.answer().await;
+    assert_eq!((answer.body.len(), answer.says_close()), (2 << 20, false));
+    sleep(Duration::from_millis(900)).await;
+    assert!(client.get("/").await.says_close(), "nobody has told this client to go");
     client.ends().await;
     stopped.await.expect("a clean end");
     app.ended().await.assert_clean().await;
@@ -376,6 +396,30 @@ async fn a_server_that_is_restarted_serves_again_and_counts_right() {
         assert_eq!(handle.connections(), 0);
     }
     app.stop().await.assert_clean().await;
+}
+
+#[tokio::test]
+async fn those_who_wait_to_be_accepted_when_the_stop_comes_are_answered() {
+    let (app, _) = start(Server::new("127.0.0.1:0", echo)).await;
+    let address = app.address("http").await;
+    // The server shares this thread, and has no turn before all of them wait.
+    let waiting: Vec<_> = (0..300)
+        .map(|_| {
+            let mut client = std::net::TcpStream::connect(address).expect("they have room to wait");
+            client.write_all(b"GET /last HTTP/1.1\r\nhost: x\r\n\r\n").expect("it is short");
+            client.set_nonblocking(true).expect("a socket");
+            client
+        })
+        .collect();
+    let stopped = app.handle().shutdown();
+    for client in waiting {
+        let mut answer = String::new();
+        let mut client = TcpStream::from_std(client).expect("a socket");
+        client.read_to_string(&mut answer).await.expect("no reset");
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("/last"), "{answer:?}");
+    }
+    stopped.await.expect("a clean end");
+    app.ended().await.assert_clean().await;
 }
 
 #[tokio::test]

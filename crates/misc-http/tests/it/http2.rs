@@ -15,7 +15,10 @@ use tokio::{
     time::Instant,
 };
 
-use crate::support::{Gate, config, echo, gated, start, until};
+use crate::{
+    support::{Gate, config, echo, gated, start, until},
+    timeouts::{closed, measured},
+};
 
 /// A client with prior knowledge.
 pub(crate) struct Http2 {
@@ -135,8 +138,66 @@ async fn a_connection_without_requests_is_idle_and_not_late_with_a_head() {
     let (app, _) = start(Server::new("127.0.0.1:0", echo)).await;
     let since = Instant::now();
     let mut frames = Frames::connect(&app, 65_535).await;
-    assert!(frames.read_until(GOAWAY, true).await.is_none());
+    assert!(frames.read_until(GOAWAY, true).await.is_some());
     assert_eq!(since.elapsed().as_secs(), 75, "pings do not keep it");
+    while let Some(last) = frames.read_until(GOAWAY, true).await {
+        assert_eq!(last.3[..8], [0; 8], "no stream was processed, and there is no error");
+    }
+    assert_eq!(since.elapsed().as_secs(), 75, "it has nothing to wait for");
+    app.stop().await.assert_clean().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_asks_when_it_was_idle_for_too_long_is_answered() {
+    let (app, metrics) = measured(Server::new("127.0.0.1:0", echo)).await;
+    let mut frames = Frames::connect(&app, 65_535).await;
+    frames.get(1).await;
+    frames.read_until(DATA, true).await.expect("an answer");
+    assert!(frames.read_until(GOAWAY, true).await.is_some());
+    // It was on its way when it was told to go.
+    frames.get(3).await;
+    let (mut answered, mut processed) = (0, Vec::new());
+    while let Some((kind, flags, stream, payload)) = frames.read().await {
+        match kind {
+            PING if flags == 0 => frames.send(PING, 1, 0, &payload).await,
+            HEADERS => answered = stream,
+            GOAWAY => processed = payload,
+            _ => {}
+        }
+    }
+    assert_eq!((answered, &*processed), (3, &[0, 0, 0, 3, 0, 0, 0, 0][..]), "it is told what was processed");
+    closed(&metrics, "idle_timeout", 1.0);
+    app.stop().await.assert_clean().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_go_when_it_is_told_to_is_cut_off() {
+    let (app, metrics) = measured(Server::new(config(|config| config.http2.ping_interval = None), echo)).await;
+    let since = Instant::now();
+    let mut frames = Frames::connect(&app, 65_535).await;
+    assert!(frames.read_until(GOAWAY, false).await.is_some());
+    assert_eq!(since.elapsed().as_secs(), 75);
+    while frames.read().await.is_some() {}
+    assert_eq!(since.elapsed().as_secs(), 76, "it had `drain_idle`");
+    closed(&metrics, "idle_timeout", 1.0);
+    app.stop().await.assert_clean().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_time_in_which_a_response_is_taken_is_not_idle() {
+    let (app, metrics) = measured(Server::new("127.0.0.1:0", large(10_000))).await;
+    let mut frames = Frames::connect(&app, 1000).await;
+    frames.get(1).await;
+    let mut left = 10_000;
+    while left > 0 {
+        left -= frames.read_until(DATA, true).await.expect("it goes on").3.len();
+        tokio::time::sleep(Duration::from_secs(15)).await;
+        frames.send(WINDOW_UPDATE, 0, 1, &1000_u32.to_be_bytes()).await;
+    }
+    frames.get(3).await;
+    assert_eq!(frames.read_until(HEADERS, true).await.expect("an answer").2, 3);
+    closed(&metrics, "idle_timeout", 0.0);
+    drop(frames);
     app.stop().await.assert_clean().await;
 }
 
@@ -295,7 +356,7 @@ async fn a_stream_that_is_reset_drops_its_handler_and_the_connection_becomes_idl
     assert_eq!((handle.connections(), handle.requests()), (1, 0));
     let since = Instant::now();
     while frames.read().await.is_some() {}
-    assert!((70..=75).contains(&since.elapsed().as_secs()), "{:?}", since.elapsed());
+    assert!((70..=76).contains(&since.elapsed().as_secs()), "{:?}", since.elapsed());
     app.stop().await.assert_clean().await;
 }
 
@@ -319,6 +380,6 @@ async fn a_connection_is_idle_once_the_last_handler_that_was_detached_has_ended(
     let since = Instant::now();
     let end = async { while frames.read().await.is_some() {} };
     tokio::time::timeout(Duration::from_secs(200), end).await.expect("it ends");
-    assert_eq!(since.elapsed().as_secs(), 75);
+    assert_eq!(since.elapsed().as_secs(), 76, "75 s, and `drain_idle` to go");
     app.stop().await.assert_clean().await;
 }

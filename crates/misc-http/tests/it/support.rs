@@ -226,6 +226,13 @@ impl Client {
         Ok((size > 0).then_some(chunk))
     }
 
+    /// Reads so many bytes of a body.
+    pub(crate) async fn take(&mut self, bytes: usize) -> Vec<u8> {
+        let mut part = vec![0; bytes];
+        self.0.read_exact(&mut part).await.expect("it goes on");
+        part
+    }
+
     /// Reads until the connection ends, however it ends.
     pub(crate) async fn rest(&mut self) -> Vec<u8> {
         let mut rest = Vec::new();

@@ -20,12 +20,12 @@ use crate::support::{Client, Gate, config, echo, gated, start};
 
 const REQUEST: &str = "GET / HTTP/1.1\r\nhost: x\r\n\r\n";
 
-async fn measured(server: impl misc_core::Service) -> (TestApp, Metrics) {
+pub(crate) async fn measured(server: impl misc_core::Service) -> (TestApp, Metrics) {
     let metrics = Metrics::new();
     (TestApp::start(App::new("test").meter(metrics.meter()).service("http", server)).await, metrics)
 }
 
-fn closed(metrics: &Metrics, reason: &str, times: f64) {
+pub(crate) fn closed(metrics: &Metrics, reason: &str, times: f64) {
     let labels = [("service", "http"), ("reason", reason)];
     metrics.assert_metric("http_server_closed_connections_total", &labels, times);
 }
@@ -94,6 +94,28 @@ async fn an_idle_connection_ends_75_s_after_its_last_response() {
         sleep(Duration::from_secs(74)).await;
     }
     assert_eq!(client.get("/").await.status, 200);
+    let since = Instant::now();
+    client.ends().await;
+    assert_eq!(since.elapsed().as_secs(), 75);
+    closed(&metrics, "idle_timeout", 1.0);
+    app.stop().await.assert_clean().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_time_in_which_a_response_is_taken_is_not_idle() {
+    const PART: usize = 256 << 10;
+    let large = async |_: Request<Body>| Response::new("x".repeat(8 * PART));
+    let (app, metrics) = measured(Server::new("127.0.0.1:0", large)).await;
+    let mut client = Client::connect(&app).await;
+    client.ask("/").await;
+    client.try_head().await.expect("a head");
+    for _ in 0..8 {
+        sleep(Duration::from_secs(20)).await;
+        client.take(PART).await;
+    }
+    sleep(Duration::from_secs(74)).await;
+    assert_eq!(client.get("/").await.body.len(), 8 * PART);
+    closed(&metrics, "idle_timeout", 0.0);
     let since = Instant::now();
     client.ends().await;
     assert_eq!(since.elapsed().as_secs(), 75);

@@ -3,6 +3,7 @@
 use std::{convert::Infallible, future::pending, io, time::Duration};
 
 use http::{Method, Request, Response, StatusCode};
+use http_body_util::BodyExt as _;
 use misc_core::Deadline;
 use misc_http::{Route, layers::standard};
 use misc_test::Metrics;
@@ -125,6 +126,81 @@ async fn an_error_of_the_service_passes_and_counts_as_500() {
     metrics.assert_metric(ACTIVE, &[], 0.0);
 }
 
+/// What the one request that was measured says of its failure, by its status.
+#[track_caller]
+fn failed(metrics: &Metrics, status: &str, error: &str) {
+    let labels = [("http_response_status_code", status), ("error_type", error)];
+    assert_eq!(metrics.values(DURATION, &labels).len(), 1, "{status} {error:?}");
+    assert_eq!(metrics.values(DURATION, &[]).len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn why_a_request_has_failed_is_a_label() {
+    for (status, error) in [(200, ""), (404, ""), (500, "500"), (503, "503")] {
+        let metrics = Metrics::new();
+        ask(standard(&metrics.meter()), get("/"), async |_| {
+            let mut response = Response::new("text".to_owned());
+            *response.status_mut() = StatusCode::from_u16(status).expect("valid");
+            response
+        })
+        .await;
+        failed(&metrics, &status.to_string(), error);
+    }
+
+    let metrics = Metrics::new();
+    ask(standard(&metrics.meter()), get("/"), async |_| std::panic::resume_unwind(Box::new("panic"))).await;
+    failed(&metrics, "500", "panic");
+
+    let metrics = Metrics::new();
+    let layer = standard(&metrics.meter()).timeout(Duration::from_secs(1));
+    ask(layer, get("/"), async |_| pending().await).await;
+    failed(&metrics, "503", "timeout");
+
+    let metrics = Metrics::new();
+    let gone = ask(standard(&metrics.meter()), get("/"), async |_| pending().await);
+    tokio::time::timeout(Duration::from_secs(1), gone).await.expect_err("the client does not wait");
+    failed(&metrics, "499", "aborted");
+
+    let metrics = Metrics::new();
+    let broken = service_fn(async |_: Request<String>| Err::<Response<String>, _>(io::Error::other("broken")));
+    standard(&metrics.meter()).layer(broken).oneshot(get("/")).await.expect_err("it passes");
+    failed(&metrics, "500", "error");
+}
+
+#[tokio::test]
+async fn a_body_that_fails_is_told_from_one_that_was_sent() {
+    use super::streams::{self, Chunk};
+
+    for (end, error) in [(Chunk::Data("two"), ""), (Chunk::Fail, "error"), (Chunk::Panic, "panic")] {
+        let metrics = Metrics::new();
+        let response = streams::ask(standard(&metrics.meter()), get("/"), [Chunk::Data("one"), end], None).await;
+        assert_eq!(response.into_body().collect().await.is_err(), !error.is_empty());
+        failed(&metrics, "200", error);
+        let sizes = metrics.values(RESPONSE_SIZE, &[("http_response_status_code", "200"), ("error_type", error)]);
+        assert_eq!(sizes.len(), 1, "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn failures_of_one_status_are_told_apart() {
+    let metrics = Metrics::new();
+    let service = standard(&metrics.meter()).layer(service_fn(async |request: Request<String>| {
+        if request.uri().path() == "/panic" {
+            std::panic::resume_unwind(Box::new("panic"));
+        }
+        let mut response = Response::new(String::new());
+        *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+        Ok::<_, Infallible>(response)
+    }));
+    for path in ["/panic", "/said", "/panic", "/panic"] {
+        service.clone().oneshot(get(path)).await.expect("an answer");
+    }
+    for (error, count) in [("panic", 3), ("500", 1)] {
+        assert_eq!(metrics.values(DURATION, &[("error_type", error)]).len(), count, "{error}");
+    }
+    assert_eq!(metrics.values(DURATION, &labels("GET", "", "500")).len(), 4);
+}
+
 #[tokio::test]
 async fn one_service_may_have_more_series_than_it_finds_at_once() {
     let metrics = Metrics::new();
@@ -152,6 +228,15 @@ async fn two_services_behind_one_layer_share_series() {
         ask(layer.clone(), get("/"), async |_| Response::new(String::new())).await;
     }
     assert_eq!(metrics.values(DURATION, &labels("GET", "", "200")).len(), 2);
+}
+
+#[tokio::test]
+async fn what_the_meter_says_of_a_server_is_said_of_its_requests() {
+    let metrics = Metrics::new();
+    let layer = standard(&metrics.meter().label("url_scheme", "https"));
+    ask(layer, get("/"), async |_| Response::new(String::new())).await;
+    assert_eq!(metrics.values(DURATION, &[("url_scheme", "https"), ("http_request_method", "GET")]).len(), 1);
+    metrics.assert_metric(ACTIVE, &[("url_scheme", "https"), ("http_request_method", "GET")], 0.0);
 }
 
 #[tokio::test]

@@ -148,7 +148,23 @@ async fn a_span_tells_a_body_that_was_cut_from_one_that_was_sent() {
         response.body_mut().frame().await.expect("a frame").expect("no error");
         drop(response);
         assert_eq!(spans.field("error.type").as_deref(), error, "{sent}");
+        assert_eq!(spans.field("otel.status_code"), None, "a client that goes is no error of the server");
         assert_eq!(spans.field("http.response.status_code").as_deref(), Some("200"));
+    }
+}
+
+#[tokio::test]
+async fn a_span_of_a_body_that_failed_is_an_error_whatever_its_status() {
+    use super::streams::{self, Chunk};
+
+    let logs = Logs::capture();
+    for (end, error) in [(Chunk::Fail, "error"), (Chunk::Panic, "panic")] {
+        let (spans, _taken) = Spans::take(&logs);
+        let response = streams::ask(plain(), get("/"), [Chunk::Data("one"), end], None).await;
+        response.into_body().collect().await.expect_err("it fails");
+        assert_eq!(spans.field("http.response.status_code").as_deref(), Some("200"));
+        assert_eq!(spans.field("error.type").as_deref(), Some(error));
+        assert_eq!(spans.field("otel.status_code").as_deref(), Some("ERROR"), "{error}");
     }
 }
 
@@ -172,22 +188,36 @@ impl Tracer for Naming {
     fn adopt(&self, _: &Span, _: &TraceContext) {}
 }
 
-#[tokio::test]
-async fn a_span_that_is_exported_is_named_by_method_and_route() {
+/// The name of the span of a request that is exported.
+async fn name(method: &str, route: Option<Route>) -> Option<String> {
     let logs = Logs::capture();
     let (spans, taken) = Spans::take(&logs);
-    let app = App::new("test").tracer(Naming).service("call", async |ctx: Context| {
+    let method: http::Method = method.parse().expect("valid");
+    let app = App::new("test").tracer(Naming).service("call", async move |ctx: Context| {
         let mut request = get("/users/7");
+        *request.method_mut() = method.clone();
         let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
         request.headers_mut().insert("traceparent", parent.parse().expect("valid"));
-        ask(plain(), request, not_found).await;
+        if let Some(route) = route {
+            request.extensions_mut().insert(route);
+        }
+        ask(plain(), request, async |_| Response::new(String::new())).await;
         ctx.ready();
         Ok(())
     });
     TestApp::start(app).await.ended().await.assert_ok();
     drop(taken);
-    assert_eq!(spans.field("otel.name").as_deref(), Some("GET /users/{id}"));
     assert_eq!(spans.field("trace_id"), None, "the tracer's own id is on each line");
+    spans.field("otel.name")
+}
+
+#[tokio::test]
+async fn a_span_that_is_exported_is_named_by_method_and_route() {
+    let route = Route("/users/{id}");
+    assert_eq!(name("GET", Some(route)).await.as_deref(), Some("GET /users/{id}"));
+    assert_eq!(name("GET", None).await.as_deref(), Some("GET"));
+    assert_eq!(name("BREW", Some(route)).await.as_deref(), Some("HTTP /users/{id}"), "an unknown method is no name");
+    assert_eq!(name("BREW", None).await.as_deref(), Some("HTTP"));
 }
 
 #[tokio::test(start_paused = true)]
