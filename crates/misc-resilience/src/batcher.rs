@@ -281,7 +281,7 @@ where
         let member = &mut state.members[self.place];
         match mem::replace(&mut state.stage, Stage::Polled) {
             Stage::Waiting(batch) => {
-                state.driver = self.place;
+                state.driver = Some(self.place);
                 Step::Drive(batch)
             }
             Stage::Polled => {

@@ -18,6 +18,7 @@ use std::{
     fmt,
     future::{Future, Ready},
     sync::Arc,
+    time::Duration,
 };
 
 use misc_core::{Meter, Verdict};
@@ -230,6 +231,11 @@ impl Breaker {
     pub fn healthy(&self) -> impl Fn() -> Ready<Result<(), Rejection>> + Clone + Send + Sync + 'static {
         let core = Arc::clone(&self.core);
         move || std::future::ready(core.shut().map_or(Ok(()), Err))
+    }
+
+    /// Tells whether no call passes for longer than this.
+    pub(crate) fn is_shut_for(&self, pause: Duration) -> bool {
+        self.core.shut().is_some_and(|shut| shut.retry_after().is_none_or(|after| after > pause))
     }
 
     /// Makes what is due by the clock happen when it is due, also while nobody calls and nobody looks; never ends.

@@ -41,7 +41,7 @@ use crate::{
 /// | --- | --- | --- |
 /// | deadline | 30 s, or the current [`Deadline`](misc_core::Deadline) if that is sooner | whoever waits, waits for all of it: turn, pauses, attempts |
 /// | [`Bulkhead`] | 1,000 under way, 1,000 more wait up to 1 s | a call has one slot for all its attempts, so that retries do not queue behind new calls |
-/// | [`Retry`](crate::Retry) within a [`Budget`] | 3 attempts; 20 % of all calls, and 10/s | each attempt asks the breaker anew, and stops when that is open |
+/// | [`Retry`](crate::Retry) within a [`Budget`] | 3 attempts; 20 % of all calls, and 10/s | each attempt asks the breaker anew; there is none if that is open for longer than the pause |
 /// | [`Breaker`] | opens at 50 % failures of 100 calls, for 60 s | it sees each attempt, as the target does, and those that took too long |
 /// | attempt timeout | 10 s | what hangs is a failure, and there is time for another attempt |
 ///

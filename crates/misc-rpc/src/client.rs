@@ -70,7 +70,8 @@ use crate::{contract::Procedure, payload::Payload};
 /// Each call is measured by `rpc_client_call_duration_seconds`, a histogram with the labels of OpenTelemetry's conventions:
 /// `rpc_system_name`, `rpc_method`, `server_address`, `server_port`, `rpc_response_status_code` (the code of the error;
 /// empty if there is none) and `error_type` (the same, or `timeout`, `connect`, `transport`, `layer`, `answer`,
-/// `cancelled`; empty if all went well). It has a span `call` of the target `misc_rpc`, which costs nothing unless
+/// `cancelled`; `_OTHER` for what a method ends with after 32 others; empty if all went well). A call whose parameters
+/// cannot be written is none, and not measured. Each has a span `call` of the target `misc_rpc`, which costs nothing unless
 /// somebody listens.
 ///
 /// # Cancel safety

@@ -188,7 +188,10 @@ impl<E> Error<E> {
         self.remote()?.data.as_deref().map(RawValue::get)
     }
 
-    /// Returns when the server wants to be asked again, if it has said so.
+    /// Returns when the server wants to be asked again, if it has said so in seconds (`Retry-After`).
+    ///
+    /// It knows what the server says, and not what an open breaker knows, which has not asked the server: when that lets
+    /// calls pass again is told by the breaker's own error, a [`source`](StdError::source) of this one.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
@@ -265,11 +268,10 @@ impl<E> Error<E> {
         }
     }
 
-    /// Says in one word what has failed, where no code does.
+    /// Says in one word what has failed, where no code does, of a call that was made.
     pub(crate) fn word(&self) -> &'static str {
         match self.failure() {
-            None | Some(Failure::Remote(_)) => "",
-            Some(Failure::Params(_)) => "params",
+            None | Some(Failure::Remote(_) | Failure::Params(_)) => "",
             Some(Failure::Answer(_)) => "answer",
             Some(_) if self.is_timeout() => "timeout",
             Some(_) if self.is_connect() => "connect",

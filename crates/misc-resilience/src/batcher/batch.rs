@@ -16,15 +16,21 @@ pub(super) struct State<I, T, E> {
     pub(super) members: Vec<Member<I, T>>,
     /// How many of them have not been dropped.
     pub(super) left: usize,
+    /// How many have come.
+    came: u64,
+    /// The places of those that were dropped before the batch was made.
+    free: Vec<usize>,
     /// The places of those whose items were taken, in the order of the items.
     pub(super) taken: Vec<usize>,
     pub(super) stage: Stage<T, E>,
-    /// Who has polled the batch last, and is woken when it can go on.
-    pub(super) driver: usize,
+    /// Who has polled the batch last, and is woken when it can go on; `None` once that one is dropped.
+    pub(super) driver: Option<usize>,
 }
 
 /// A call in a batch.
 pub(super) struct Member<I, T> {
+    /// How many have come before it.
+    number: u64,
     pub(super) item: Option<I>,
     pub(super) result: Option<T>,
     pub(super) waker: Option<Waker>,
@@ -44,14 +50,20 @@ pub(super) type Driver<T, E> = Pin<Box<dyn Future<Output = Result<Vec<T>, BatchE
 
 impl<I, T, E> State<I, T, E> {
     pub(super) fn new(stage: Stage<T, E>) -> Self {
-        Self { members: Vec::new(), left: 0, taken: Vec::new(), stage, driver: 0 }
+        let (members, free, taken) = Default::default();
+        Self { members, left: 0, came: 0, free, taken, stage, driver: None }
     }
 
     /// Adds a call; returns its place, and how many there are.
     pub(super) fn add(&mut self, item: I) -> (usize, usize) {
-        self.members.push(Member { item: Some(item), result: None, waker: None, is_gone: false });
-        self.left += 1;
-        (self.members.len() - 1, self.left)
+        let member = Member { number: self.came, item: Some(item), result: None, waker: None, is_gone: false };
+        (self.came, self.left) = (self.came + 1, self.left + 1);
+        let place = self.free.pop().unwrap_or(self.members.len());
+        match self.members.get_mut(place) {
+            Some(gone) => *gone = member,
+            None => self.members.push(member),
+        }
+        (place, self.left)
     }
 
     /// Tells whether all of its calls were dropped, and it with them.
@@ -59,11 +71,12 @@ impl<I, T, E> State<I, T, E> {
         self.left == 0 && !self.members.is_empty()
     }
 
+    /// Takes the items, in the order in which they came.
     pub(super) fn take_items(&mut self) -> Vec<I> {
         let Self { members, taken, .. } = self;
-        let items = members.iter_mut().enumerate();
-        let items = items.filter_map(|(place, member)| member.item.take().inspect(|_| taken.push(place)));
-        items.collect()
+        taken.extend((0..members.len()).filter(|place| members[*place].item.is_some()));
+        taken.sort_unstable_by_key(|place| members[*place].number);
+        taken.iter().filter_map(|place| members[*place].item.take()).collect()
     }
 
     /// Gives everybody a result; returns those whom nobody waits for, and whom to wake.
@@ -89,13 +102,17 @@ impl<I, T, E> State<I, T, E> {
 
     /// Notes that a call is dropped, and what follows from that.
     pub(super) fn leave(&mut self, place: usize) -> Left<I, T, E> {
-        let gone = Member { item: None, result: None, waker: None, is_gone: true };
+        let gone = Member { number: 0, item: None, result: None, waker: None, is_gone: true };
         let member = mem::replace(&mut self.members[place], gone);
         self.left -= 1;
+        if member.item.is_some() {
+            self.free.push(place);
+        }
+        self.driver.take_if(|driver| *driver == place);
         let is_last = self.left == 0;
         let is_waiting = matches!(self.stage, Stage::Waiting(_));
         let batch = if is_last && is_waiting { Some(mem::replace(&mut self.stage, Stage::Polled)) } else { None };
-        let is_left_alone = is_waiting && !is_last && self.members[self.driver].is_gone;
+        let is_left_alone = is_waiting && !is_last && self.driver.is_none();
         let next_driver =
             if is_left_alone { self.members.iter_mut().find_map(|member| member.waker.take()) } else { None };
         Left { is_last, next_driver, unwanted: (member, batch) }

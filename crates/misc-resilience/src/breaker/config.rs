@@ -66,7 +66,8 @@ pub struct BreakerConfig {
     pub open_jitter: f64,
     /// How many probes pass while it is half-open (10); it is judged when all of them have ended.
     pub half_open_calls: NonZeroU32,
-    /// How long the probes may take before it opens again (any time), counted from the first of them.
+    /// How long the probes may take before it opens again (any time), counted from the first of them; anew if all were
+    /// ignored or cancelled.
     #[serde(with = "schema::period::optional")]
     #[describe(duration)]
     pub half_open_timeout: Option<Duration>,

@@ -147,8 +147,12 @@ impl Core {
         }
     }
 
-    pub(crate) fn cancel(&self, ticket: &Ticket) {
+    pub(crate) fn give_back(&self, ticket: &Ticket) {
         self.take(ticket, Outcome::Nothing, None);
+    }
+
+    pub(crate) fn cancel(&self, ticket: &Ticket) {
+        self.give_back(ticket);
         if let Some(meters) = self.meters() {
             meters.cancelled.increment(1);
         }

@@ -105,7 +105,7 @@ enum Phase {
 struct Probes {
     under_way: u32,
     ended: Tally,
-    /// Until when they must have ended, once there was one.
+    /// Until when they must have ended, once there is one that was not given back.
     until: Option<Moment>,
 }
 
@@ -183,7 +183,7 @@ impl Machine {
             return;
         }
         if let Phase::HalfOpen(probes) = &mut self.phase {
-            probes.under_way -= 1;
+            probes.leave(matches!(outcome, Outcome::Nothing));
         }
         match outcome {
             Outcome::Success { slow } => {
@@ -381,6 +381,14 @@ impl Probes {
             self.until = self.until.or_else(|| Some(now.later(config.half_open_timeout?)));
         }
         passes
+    }
+
+    /// Takes one that has ended, or was given back; if they all were, the time of the next begins anew.
+    fn leave(&mut self, is_given_back: bool) {
+        self.under_way -= 1;
+        if is_given_back && self.under_way == 0 && self.ended.calls == 0 {
+            self.until = None;
+        }
     }
 }
 

@@ -57,6 +57,11 @@ impl Permit {
         self.settle(Verdict::Ignored, "");
     }
 
+    /// Lets another call pass in its place: this one was not made, and is not counted as cancelled.
+    pub(crate) fn give_back(self) {
+        self.0.give_back();
+    }
+
     /// Says what the call means, and what its error is if it is a failure.
     pub fn settle(self, verdict: Verdict, error: impl fmt::Display) {
         self.0.settle(verdict, || text(&error));
@@ -79,6 +84,12 @@ impl<C: Deref<Target = Core>> Held<C> {
     pub(crate) fn settle(mut self, verdict: Verdict, error: impl FnOnce() -> Arc<str>) {
         if let Some(ticket) = self.ticket.take() {
             self.core.settle(&ticket, verdict, error);
+        }
+    }
+
+    fn give_back(mut self) {
+        if let Some(ticket) = self.ticket.take() {
+            self.core.give_back(&ticket);
         }
     }
 }

@@ -14,7 +14,10 @@ use std::{
 
 use misc_core::{Deadline, Verdict};
 use pin_project_lite::pin_project;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::{
+    task::coop::unconstrained,
+    time::{Instant, Sleep, sleep_until},
+};
 
 use super::{meters::Outcome, plan::Plan, work::Work};
 use crate::{
@@ -97,7 +100,7 @@ impl<P: Deref<Target = Plan>, W: Work> Future for Flow<P, W> {
                 }
                 Stage::Pausing => {
                     ready!(this.poll_timer(cx));
-                    this.resume(Instant::now())
+                    this.begin(Instant::now())
                 }
                 Stage::Over => return Poll::Pending,
             };
@@ -143,29 +146,38 @@ impl<P: Deref<Target = Plan>, W: Work> FlowProjection<'_, P, W> {
         }
     }
 
-    /// Begins an attempt, if the breaker lets it pass.
+    /// Begins an attempt, if the breaker lets it pass, and the budget if it is not the first.
     fn begin(&mut self, now: Instant) -> Step<W> {
         let plan = &*self.tally.plan;
-        match plan.breaker.as_ref().map(Breaker::acquire).transpose() {
-            Ok(permit) => *self.permit = permit,
-            Err(open) => {
-                return match self.last.take() {
-                    Some(last) => self.end(Outcome::Failure, last.map_err(Error::inner_error)),
-                    None => self.end(Outcome::Rejected, Err(open.into())),
-                };
-            }
-        }
-        *self.number += 1;
-        if *self.number == 1 {
+        let permit = match plan.breaker.as_ref().map(Breaker::acquire).transpose() {
+            Ok(permit) => permit,
+            Err(open) => return self.give_up(Outcome::Rejected, open.into()),
+        };
+        if *self.number == 0 {
             if let Some(budget) = &plan.budget {
                 budget.record_call_at(now);
             }
-        } else if let Some(meters) = plan.meters.get() {
-            meters.retries.increment(1);
+        } else if plan.budget.as_ref().is_none_or(|budget| budget.withdraw_at(now)) {
+            plan.count_retry();
+        } else {
+            if let Some(permit) = permit {
+                permit.give_back();
+            }
+            plan.count_exhausted();
+            return self.give_up(Outcome::Timeout, Error::timed_out());
         }
+        (*self.permit, *self.number) = (permit, *self.number + 1);
         *self.until = sooner(plan.attempt_timeout.map(|time| later(now, time)), *self.deadline);
         *self.stage = Stage::Attempting;
         None
+    }
+
+    /// Ends without another attempt: with the last real error, or with this if there was none.
+    fn give_up(&mut self, outcome: Outcome, error: Error<W::Error>) -> Step<W> {
+        match self.last.take() {
+            Some(last) => self.end(Outcome::Failure, last.map_err(Error::inner_error)),
+            None => self.end(outcome, Err(error)),
+        }
     }
 
     /// Polls the attempt under its deadline; `None` if that has passed.
@@ -190,7 +202,8 @@ impl<P: Deref<Target = Plan>, W: Work> FlowProjection<'_, P, W> {
         self.attempt.as_mut().as_pin_mut().expect("it was set").poll(cx)
     }
 
-    /// Waits until the attempt or the pause is over.
+    /// Waits until the attempt or the pause is over, even when the task has spent its budget: it is the attempt that shall
+    /// not take too long.
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(until) = *self.until else {
             return Poll::Ready(());
@@ -200,7 +213,7 @@ impl<P: Deref<Target = Plan>, W: Work> FlowProjection<'_, P, W> {
             Some(timer) => timer.reset(until),
             None => self.timer.set(Some(sleep_until(until))),
         }
-        self.timer.as_mut().as_pin_mut().expect("it was set").poll(cx)
+        Pin::new(&mut unconstrained(self.timer.as_mut().as_pin_mut().expect("it was set"))).poll(cx)
     }
 
     /// Tells the breaker how an attempt has ended, and decides whether there is another one.
@@ -250,25 +263,15 @@ impl<P: Deref<Target = Plan>, W: Work> FlowProjection<'_, P, W> {
             return None;
         }
         // Who could not be made again after the pause need not wait for it.
+        if plan.breaker.as_ref().is_some_and(|breaker| breaker.is_shut_for(pause)) {
+            return None;
+        }
         if plan.budget.as_ref().is_some_and(|budget| budget.available() == 0) {
             plan.count_exhausted();
             return None;
         }
         *self.until = Some(until);
         Some(pause)
-    }
-
-    /// Goes on after a pause, if the budget lets it.
-    fn resume(&mut self, now: Instant) -> Step<W> {
-        let plan = &*self.tally.plan;
-        if plan.budget.as_ref().is_none_or(|budget| budget.withdraw_at(now)) {
-            return self.begin(now);
-        }
-        plan.count_exhausted();
-        match self.last.take() {
-            Some(last) => self.end(Outcome::Failure, last.map_err(Error::inner_error)),
-            None => self.end(Outcome::Timeout, Err(Error::timed_out())),
-        }
     }
 
     fn end(&mut self, outcome: Outcome, end: End<W>) -> Step<W> {

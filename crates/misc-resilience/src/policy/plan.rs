@@ -42,6 +42,12 @@ impl Plan {
         self.retry.as_ref().map_or(1, |retry| retry.attempts)
     }
 
+    pub(crate) fn count_retry(&self) {
+        if let Some(meters) = self.meters.get() {
+            meters.retries.increment(1);
+        }
+    }
+
     pub(crate) fn count_exhausted(&self) {
         if let Some(meters) = self.meters.get() {
             meters.exhausted.increment(1);

@@ -27,13 +27,14 @@ pub(crate) enum Wrong {
     RecoveryAlwaysCloses,
     RecoversEvenly,
     TimeoutWithoutProbe,
+    TimeoutOfNoProbe,
     DisabledCounts,
     MetricsOnlyOpens,
     OpensTooLong,
 }
 
 impl Wrong {
-    pub(crate) const ALL: [Self; 23] = [
+    pub(crate) const ALL: [Self; 24] = [
         Self::CancelledDilutes,
         Self::IgnoredDilutes,
         Self::LateCounts,
@@ -54,6 +55,7 @@ impl Wrong {
         Self::RecoveryAlwaysCloses,
         Self::RecoversEvenly,
         Self::TimeoutWithoutProbe,
+        Self::TimeoutOfNoProbe,
         Self::DisabledCounts,
         Self::MetricsOnlyOpens,
         Self::OpensTooLong,
@@ -225,6 +227,10 @@ impl Model {
             self.probes = self.probes.saturating_sub(1);
         }
         if is_nothing {
+            let is_left = self.probes > 0 || !self.ended.is_empty();
+            if self.state == BreakerState::HalfOpen && !is_left && !self.is(Wrong::TimeoutOfNoProbe) {
+                self.first_probe = None;
+            }
             return false;
         }
         let took = now - ticket.began;

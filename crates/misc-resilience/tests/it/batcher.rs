@@ -278,6 +278,30 @@ async fn without_a_window_a_batch_is_what_came_while_the_one_before_was_made() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn those_who_come_after_others_have_left_are_in_the_order_in_which_they_came() {
+    let (batcher, made) = doubling(MS(10));
+    let batcher = batcher.window(Duration::ZERO).size(size(4)).concurrency(size(1));
+    let first = start(&batcher, [0]);
+    sleep(MS(5)).await;
+    let mut leavers = start(&batcher, [1]);
+    tokio::task::yield_now().await;
+    let mut others = start(&batcher, [2]);
+    tokio::task::yield_now().await;
+    let mut more_leavers = start(&batcher, [3]);
+    tokio::task::yield_now().await;
+    leavers.shutdown().await;
+    more_leavers.shutdown().await;
+    // Three more make it full; the fourth is one too many.
+    for item in 4..=7 {
+        let batcher = batcher.clone();
+        others.spawn(async move { (item, batcher.call(item).await.unwrap()) });
+    }
+    all(first).await;
+    assert_eq!(all(others).await, [2, 4, 5, 6, 7].map(|item| (item, item * 2)));
+    assert_eq!(*made.lock().unwrap(), [vec![0], vec![2, 4, 5, 6], vec![7]]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_dropped_batch_gives_back_its_turn() {
     let (batcher, _) = doubling(MS(100));
     let batcher = batcher.window(Duration::ZERO).concurrency(size(1));

@@ -4,6 +4,7 @@ use std::{
     convert::Infallible,
     future::{Future, pending, ready},
     io,
+    num::NonZeroU32,
     pin::Pin,
     sync::{
         Arc, Mutex,
@@ -22,7 +23,11 @@ use misc_resilience::{
     Boxed, BreakerConfig, BreakerState, Budget, BulkheadConfig, Jitter, Policy, PolicyConfig, RetryConfig, Window,
 };
 use misc_test::{Metrics, TestApp};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::{
+    sync::mpsc,
+    task::JoinSet,
+    time::{Instant, advance, sleep, timeout},
+};
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
@@ -98,6 +103,99 @@ async fn a_breaker_that_opens_ends_the_retries_with_the_last_real_error() {
     let error = policy.call(async || -> io::Result<()> { panic!("it is called") }).await.unwrap_err();
     assert!(error.is_open());
     assert_eq!(began.elapsed(), Duration::ZERO);
+}
+
+/// Settings with which the first failure opens the breaker, for a while.
+fn brittle(open: Duration) -> PolicyConfig {
+    let mut config = config();
+    let breaker = config.breaker.as_mut().unwrap();
+    (breaker.consecutive_failures, breaker.open_duration) = (NonZeroU32::new(1), open);
+    breaker.half_open_calls = NonZeroU32::MIN;
+    config.deadline = Some(SECS(60));
+    config
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_breaker_that_is_open_for_longer_than_the_pause_ends_the_retries_at_once() {
+    for (open, attempts, took) in [(SECS(26), 1, SECS(0)), (SECS(25), 3, SECS(50)), (SECS(1), 3, SECS(50))] {
+        let mut config = brittle(open);
+        config.breaker.as_mut().unwrap().open_growth = 1.0;
+        let policy = Policy::with_config("users", config).unwrap();
+        let asked_to_wait = policy.clone().judge(|_: Result<&(), &io::Error>| Verdict::Transient(Some(SECS(25))));
+        let (count, began) = (AtomicUsize::new(0), Instant::now());
+        let call = async || {
+            count.fetch_add(1, Relaxed);
+            Err::<(), _>(down())
+        };
+        let error = asked_to_wait.call(call).await.unwrap_err();
+        assert_eq!(error.into_inner().unwrap().to_string(), "it is down");
+        assert_eq!((count.load(Relaxed), began.elapsed()), (attempts, took), "open for {open:?}");
+    }
+    // So does one that somebody keeps open, and what took too long is told as such.
+    let policy = policy();
+    let hanging = async || {
+        policy.breaker().unwrap().force_open();
+        pending::<io::Result<()>>().await
+    };
+    let began = Instant::now();
+    assert!(policy.call(hanging).await.unwrap_err().is_timeout());
+    assert_eq!(began.elapsed(), SECS(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_that_the_breaker_rejects_costs_nothing() {
+    let budget = Budget::new();
+    let policy = policy().budget(&budget);
+    let trip = async {
+        sleep(MS(50)).await;
+        policy.breaker().unwrap().trip();
+    };
+    let (end, ()) = tokio::join!(policy.call(|| ready(Err::<(), _>(down()))), trip);
+    assert_eq!(end.unwrap_err().to_string(), "it is down");
+    assert_eq!(budget.available(), 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_that_the_budget_refuses_is_given_back() {
+    let (metrics, budget) = (Metrics::new(), Budget::new());
+    let policy = Policy::with_config("users", brittle(MS(50))).unwrap().budget(&budget).meter(&metrics.meter());
+    let spend = async {
+        sleep(MS(50)).await;
+        assert_eq!(std::iter::from_fn(|| budget.withdraw().then_some(())).count(), 10);
+    };
+    let (end, ()) = tokio::join!(policy.call(|| ready(Err::<(), _>(down()))), spend);
+    assert_eq!(end.unwrap_err().to_string(), "it is down");
+    let status = policy.breaker().unwrap().status();
+    assert_eq!((status.state, status.probes, status.rejected), (BreakerState::HalfOpen, 0, 0));
+    assert_idle(&policy, &metrics, 0.0);
+    for (outcome, count) in [("failure", 1.0), ("cancelled", 0.0), ("rejected", 0.0)] {
+        metrics.assert_metric("circuit_breaker_calls_total", &[("name", "users"), ("outcome", outcome)], count);
+    }
+    metrics.assert_metric("retry_budget_exhausted_total", &[("name", "users")], 1.0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_never_rests_is_given_up_in_time() {
+    let (mut only_attempt, mut only_deadline) = (config(), config());
+    (only_attempt.deadline, only_attempt.retry) = (None, None);
+    (only_deadline.attempt_timeout, only_deadline.retry) = (None, None);
+    (only_deadline.deadline, only_attempt.attempt_timeout) = (Some(SECS(1)), Some(SECS(1)));
+    for config in [only_attempt, only_deadline] {
+        let policy = Policy::with_config("users", config).unwrap();
+        let attempt = async || {
+            let (sender, mut receiver) = mpsc::channel(1);
+            sender.try_send(()).unwrap();
+            // There is always something to receive, so each poll ends only when it has taken what a task may take.
+            for _ in 0..1_000_000 {
+                receiver.recv().await;
+                sender.try_send(()).unwrap();
+            }
+            Ok::<_, io::Error>(())
+        };
+        let mut clock = JoinSet::new();
+        clock.spawn(advance(SECS(2)));
+        assert!(policy.call(attempt).await.unwrap_err().is_timeout());
+    }
 }
 
 #[tokio::test(start_paused = true)]

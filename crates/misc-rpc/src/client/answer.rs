@@ -3,7 +3,7 @@
 use std::{any::TypeId, borrow::Cow, fmt, marker::PhantomData, str::Utf8Error, time::Duration};
 
 use http::{
-    HeaderMap, Response, StatusCode,
+    Response, StatusCode,
     header::{LOCATION, RETRY_AFTER},
 };
 use misc_core::{BoxError, Verdict};
@@ -74,11 +74,12 @@ fn scan<T: DeserializeOwned>(id: u64, answer: &[u8]) -> Option<T> {
 
 /// Reads the answer of a notification, which is none unless something is wrong.
 pub(super) fn read_none(response: &Response<Payload>) -> Result<(), Kind<Never>> {
+    check_size(response)?;
     if response.status().is_success() && response.body().as_bytes().is_empty() {
         return Ok(());
     }
     match parse::<IgnoredAny>(response) {
-        Ok(Answer { error: Some(error), .. }) => Err(error.read()),
+        Ok(Answer { is_version_2: true, error: Some(error), .. }) => Err(error.read()),
         _ if response.status().is_success() => Ok(()),
         Ok(_) => Err(BadAnswer::foreign(response, "a status as this is none of JSON-RPC".into()).into()),
         Err(failure) => Err(Kind::Failure(failure)),
@@ -86,12 +87,16 @@ pub(super) fn read_none(response: &Response<Payload>) -> Result<(), Kind<Never>>
 }
 
 fn parse<'a, T: DeserializeOwned>(response: &'a Response<Payload>) -> Result<Answer<'a, T>, Failure> {
-    if let Some(Oversized(limit)) = response.extensions().get() {
-        let why = format!("it has more than the {limit} bytes that an answer may have");
-        return Err(Failure::Answer(BadAnswer::new(response, why.into())));
-    }
+    check_size(response)?;
     serde_json::from_slice(response.body().as_bytes())
         .map_err(|error| Failure::Answer(BadAnswer::foreign(response, error.into())))
+}
+
+/// Refuses the empty answer in the place of one that was larger than allowed.
+fn check_size(response: &Response<Payload>) -> Result<(), Failure> {
+    let Some(Oversized(limit)) = response.extensions().get() else { return Ok(()) };
+    let why = format!("it has more than the {limit} bytes that an answer may have");
+    Err(Failure::Answer(BadAnswer::new(response, why.into())))
 }
 
 impl<E> From<BadAnswer> for Kind<E> {
@@ -221,7 +226,7 @@ impl BadAnswer {
 
     /// Tells whether something on the way says that there are too many calls.
     pub(crate) fn is_busy(&self) -> bool {
-        matches!(self.status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE)
+        is_busy(self.status)
     }
 }
 
@@ -245,9 +250,14 @@ impl std::error::Error for BadAnswer {
     }
 }
 
-/// Returns when the server wants to be asked again, if it says so.
+fn is_busy(status: StatusCode) -> bool {
+    matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE)
+}
+
+/// Returns when the server wants to be asked again, if it says so in seconds.
 pub(super) fn retry_after(response: &Response<Payload>) -> Option<Duration> {
-    seconds(response.headers()).flatten()
+    let seconds = response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds))
 }
 
 /// Codes of declared errors that say that the server has failed: an extension of a request, where there are any.
@@ -273,42 +283,47 @@ fn verdict(response: &Response<Payload>, failures: Failures) -> Option<Verdict> 
         return None;
     }
     match serde_json::from_slice::<Answer<'_, IgnoredAny>>(bytes) {
-        Ok(Answer { error: Some(error), .. }) => of_code(error.code, failures, response.headers()),
-        Ok(Answer { has_result: true, .. }) => None,
+        Ok(Answer { is_version_2: true, error: Some(error), .. }) => of_code(error.code, failures, response),
+        Ok(Answer { is_version_2: true, has_result: true, .. }) => None,
         _ => is_success.then_some(Verdict::Failure),
     }
 }
 
-fn of_code(code: i32, failures: Failures, headers: &HeaderMap) -> Option<Verdict> {
+fn of_code(code: i32, failures: Failures, response: &Response<Payload>) -> Option<Verdict> {
     Some(match code {
         code::INTERNAL_ERROR => Verdict::Failure,
-        code::BUSY => Verdict::Transient(seconds(headers)?),
+        code::BUSY => return of_busy(response),
         code::DEADLINE_EXCEEDED => Verdict::Transient(None),
         _ if failures.0.contains(&code) => Verdict::Failure,
         _ => Verdict::Success,
     })
 }
 
-/// Reads `Retry-After` if it has seconds; `None` if it has a date, which whoever looks at the verdict may read.
-#[expect(clippy::option_option, reason = "there may be none of it")]
-fn seconds(headers: &HeaderMap) -> Option<Option<Duration>> {
-    let Some(value) = headers.get(RETRY_AFTER) else { return Some(None) };
-    value.to_str().ok()?.trim().parse().ok().map(|seconds| Some(Duration::from_secs(seconds)))
+/// `None` where the status says the same, beside a `Retry-After` such as a date: whoever looks at the status may read that.
+fn of_busy(response: &Response<Payload>) -> Option<Verdict> {
+    let after = retry_after(response);
+    let is_said_otherwise = after.is_none() && response.headers().contains_key(RETRY_AFTER);
+    if is_said_otherwise && is_busy(response.status()) { None } else { Some(Verdict::Transient(after)) }
 }
 
-/// Tells whether an answer has a result, if that is soon to see.
+/// Tells whether this is an answer with a result, if that is soon to see.
 fn begins_with_result(answer: &[u8]) -> bool {
     let seen = || {
         let beginning = &answer[..answer.len().min(BEGINNING)];
         // A letter may have been cut.
         let cut = |error: Utf8Error| str::from_utf8(&beginning[..error.valid_up_to()]);
         let mut json = Scanner::object(str::from_utf8(beginning).or_else(cut).ok()?)?;
-        while json.key()? != "result" {
-            json.raw()?;
+        let mut is_version_2 = false;
+        loop {
+            match json.key()? {
+                "result" => break,
+                "jsonrpc" => is_version_2 = json.raw()? == r#""2.0""#,
+                _ => drop(json.raw()?),
+            }
             json.has_next()?;
         }
         // Some servers have a result of `null` beside an error.
-        json.first().filter(|byte| *byte != b'n')
+        json.first().filter(|byte| is_version_2 && *byte != b'n')
     };
     answer.trim_ascii_end().ends_with(b"}") && seen().is_some()
 }
@@ -327,7 +342,9 @@ mod tests {
             let seen = begins_with_result(&body);
             let all: Result<Answer<'_, IgnoredAny>, _> = serde_json::from_slice(&body);
             if let (true, Ok(answer)) = (seen, all) {
-                prop_assert!(answer.has_result);
+                // What is said twice is seen as it is said first.
+                let is_said_twice = body.windows(7).filter(|bytes| *bytes == b"jsonrpc").count() > 1;
+                prop_assert!(answer.has_result && (answer.is_version_2 || is_said_twice));
             }
         }
 

@@ -215,6 +215,46 @@ async fn probes_that_take_too_long_open_it_again() {
     assert_eq!(breaker.state(), BreakerState::Open);
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_time_of_probes_that_were_all_given_back_begins_anew() {
+    for ignored in [false, true] {
+        let mut config = quick();
+        config.half_open_timeout = Some(Duration::from_secs(5));
+        let breaker = breaker(config);
+        fail(&breaker, 10);
+        seconds(60).await;
+        let probe = breaker.acquire().unwrap();
+        seconds(1).await;
+        if ignored {
+            probe.ignore();
+        } else {
+            drop(probe);
+        }
+        seconds(9).await;
+        assert_eq!((breaker.state(), breaker.status().reopened), (BreakerState::HalfOpen, 0));
+        let probe = breaker.acquire().unwrap();
+        seconds(4).await;
+        drop(breaker.acquire().unwrap()); // the other one is under way
+        assert_eq!(breaker.state(), BreakerState::HalfOpen);
+        seconds(1).await;
+        assert_eq!(breaker.state(), BreakerState::Open);
+        drop(probe);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_time_of_probes_runs_on_once_one_has_ended() {
+    let mut config = quick();
+    config.half_open_timeout = Some(Duration::from_secs(5));
+    let breaker = breaker(config);
+    fail(&breaker, 10);
+    seconds(60).await;
+    succeed(&breaker, 1);
+    drop(breaker.acquire().unwrap());
+    seconds(5).await;
+    assert_eq!(breaker.state(), BreakerState::Open);
+}
+
 fn open_for(breaker: &Breaker) -> f64 {
     breaker.status().retry_after.expect("it is open").as_secs_f64()
 }

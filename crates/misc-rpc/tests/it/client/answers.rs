@@ -113,6 +113,11 @@ async fn a_status_that_tells_of_a_failure_is_the_error() {
         (503, "", "503 Service Unavailable without a body"),
         (503, r#"{"message":null}"#, "503 Service Unavailable with the body `{\\\"message\\\":null}`"),
         (404, r#"{"error":"no"}"#, "404 Not Found with the body `{\\\"error\\\":\\\"no\\\"}`"),
+        (
+            503,
+            r#"{"error":{"code":503,"message":"overloaded"}}"#,
+            "503 Service Unavailable with the body `{\\\"error\\\":{\\\"code\\\":503,\\\"message\\\":\\\"overloaded\\\"}}`",
+        ),
     ] {
         let error = answer::<u64, Never>(status, body).await.expect_err(body);
         assert_eq!(whole(&error), format!("`get` of in-process failed: status {said}"));
@@ -278,6 +283,8 @@ async fn an_answer_is_no_larger_than_allowed() {
             "{}",
             whole(&error)
         );
+        let told = client.method("get").notify(&()).await.expect_err("too large");
+        assert_eq!(whole(&told), whole(&error));
     }
     let client = Client::builder(backend.url()).answer_size(body.len()).build().expect("valid");
     assert_eq!(client.method("get").call::<String, Never, _>(&()).await.expect("an answer"), "0123456789");
@@ -370,6 +377,8 @@ async fn an_answer_says_what_it_means_for_the_server() {
     let busy = r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32000,"message":""}}"#;
     let transient = |time| Some(Verdict::Transient(time));
     let second = Some(Duration::from_secs(1));
+    let date = Some("Fri, 31 Dec 1999 23:59:59 GMT");
+    let overloaded = r#"{"error":{"code":503,"message":"overloaded"}}"#;
     for (status, retry_after, body, expected, asks_again) in [
         // The status says it.
         (200, None, r#"{"jsonrpc":"2.0","id":1,"result":1}"#, None, None),
@@ -386,14 +395,25 @@ async fn an_answer_says_what_it_means_for_the_server() {
         (200, None, r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32001,"message":""}}"#, transient(None), None),
         (200, None, busy, transient(None), None),
         (503, Some("1"), busy, transient(second), second),
-        // The date is left to whoever reads dates.
-        (503, Some("Fri, 31 Dec 1999 23:59:59 GMT"), busy, None, None),
+        // A date is left to whoever reads dates, where the status says the same.
+        (503, date, busy, None, None),
+        (429, date, busy, None, None),
+        (200, date, busy, transient(None), None),
+        (502, date, busy, transient(None), None),
+        (200, Some("0.5"), busy, transient(None), None),
+        (200, Some(""), busy, transient(None), None),
+        (200, Some(" 1 "), busy, transient(second), second),
         (200, None, "<html>", bad, None),
         (200, None, r#"{"jsonrpc":"2.0","id":1,"result":"cut"#, bad, None),
         (200, None, r#"{"jsonrpc":"2.0","id":1}"#, bad, None),
+        (200, None, overloaded, bad, None),
+        (200, None, r#"{"jsonrpc":"1.0","id":1,"error":{"code":404,"message":""}}"#, bad, None),
+        (200, None, r#"{"id":1,"result":1}"#, bad, None),
+        (200, None, r#"{"jsonrpc":"1.0","id":1,"result":1}"#, bad, None),
         // So it does where no server of JSON-RPC has answered.
         (502, None, "<html>", None, None),
         (503, Some("1"), "<html>", None, second),
+        (503, Some("1"), overloaded, None, second),
         (404, None, "", None, None),
     ] {
         let verdicts = Verdicts::default();

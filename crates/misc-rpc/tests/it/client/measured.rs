@@ -53,6 +53,15 @@ async fn calls_are_measured_by_method_and_outcome() {
     assert_eq!(measured(refusing, &metrics, "", "layer").await, 1);
 }
 
+#[tokio::test]
+async fn parameters_that_cannot_be_written_are_no_call() {
+    let metrics = Metrics::new();
+    let client = Client::builder("").meter(&metrics.meter()).over(Recorder::new()).build().expect("valid");
+    let refused: Result<u64, Error> = client.method("get").call(&7).await;
+    assert!(refused.expect_err("a number alone").is_invalid_params());
+    assert!(metrics.values(NAME, &[]).is_empty());
+}
+
 #[tokio::test(start_paused = true)]
 async fn how_long_a_call_takes_is_measured_also_when_it_is_late_or_dropped() {
     let metrics = Metrics::new();
