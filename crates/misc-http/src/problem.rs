@@ -85,6 +85,17 @@ impl Problem {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
+    /// Makes a 503 of an error that may be over soon, such as a call to another service that has failed: it is logged here, as a
+    /// warning, with its causes, and the client is told nothing of it.
+    ///
+    /// Say when to ask again with [`retry_after`](Self::retry_after).
+    #[must_use]
+    pub fn unavailable(error: impl Into<BoxError>) -> Self {
+        let error = error.into();
+        tracing::warn!(error = %Chain(&*error), "a request cannot be served now");
+        Self::new(StatusCode::SERVICE_UNAVAILABLE)
+    }
+
     /// Sets the title: the same words for all problems of a kind.
     #[must_use]
     pub fn title(self, title: impl Into<String>) -> Self {

@@ -9,7 +9,6 @@ use misc::{
         axum::{
             Router,
             extract::State,
-            http::StatusCode,
             routing::{get, post},
         },
         ops,
@@ -44,9 +43,7 @@ async fn list(State(handles): State<Handles>) -> String {
 }
 
 async fn report(State(handles): State<Handles>) -> Result<&'static str, Problem> {
-    handles.reports.run_now("daily_report").await.map_err(|error| {
-        tracing::warn!(%error, "no report");
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE).detail("the report could not be made")
-    })?;
+    let made = handles.reports.run_now("daily_report").await;
+    made.map_err(|error| Problem::unavailable(error).detail("the report could not be made"))?;
     Ok("The report was made.\n")
 }

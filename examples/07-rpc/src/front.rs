@@ -1,6 +1,6 @@
 //! The service that calls the one with the users, and goes on when that fails.
 
-use std::{error::Error as _, num::NonZeroU32, time::Duration};
+use std::{num::NonZeroU32, time::Duration};
 
 use misc::{
     Address, App, BoxError, Meter, Plugin,
@@ -67,9 +67,6 @@ fn explain(error: rpc::Error<UserError>) -> Problem {
     match error.into_fault() {
         Ok(fault @ UserError::NotFound { .. }) => Problem::new(StatusCode::NOT_FOUND).detail(fault.to_string()),
         Ok(fault) => Problem::new(StatusCode::CONFLICT).detail(fault.to_string()),
-        Err(error) => {
-            tracing::warn!(%error, cause = error.source(), "no answer");
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE).detail("the users are not to be had; ask again later")
-        }
+        Err(error) => Problem::unavailable(error).detail("the users are not to be had; ask again later"),
     }
 }

@@ -1,6 +1,6 @@
 //! Why there is no price: what a client hears of it, and what the log.
 
-use std::{error::Error, time::Duration};
+use std::time::Duration;
 
 use misc::{
     BoxError, Gone,
@@ -47,9 +47,8 @@ impl IntoResponse for Failure {
             }
             Self::Database(_) => Problem::internal(self).into_response(),
             Self::Busy(_) | Self::Bank(_) | Self::Gone(_) => {
-                tracing::warn!(error = &self as &dyn Error, "no price");
-                let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE).detail(self.to_string());
-                problem.retry_after(Duration::from_secs(1)).into_response()
+                let detail = self.to_string();
+                Problem::unavailable(self).detail(detail).retry_after(Duration::from_secs(1)).into_response()
             }
         }
     }

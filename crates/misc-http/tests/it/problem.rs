@@ -106,6 +106,16 @@ fn what_fails_inside_is_logged_with_its_causes_and_hidden_from_the_client() {
 }
 
 #[test]
+fn what_may_be_over_soon_is_a_503_and_a_warning() {
+    let logs = Logs::capture();
+    let late = io::Error::from(io::ErrorKind::TimedOut);
+    let problem = Problem::unavailable(late).detail("ask again").retry_after(Duration::from_secs(2));
+    assert_eq!(json(&problem), json!({ "title": "Service Unavailable", "status": 503, "detail": "ask again" }));
+    logs.assert_logged("WARN");
+    logs.assert_logged("a request cannot be served now error=timed out");
+}
+
+#[test]
 fn a_client_reads_what_a_server_writes() {
     let problem = Problem::new(StatusCode::FORBIDDEN).kind("urn:x").detail("no").with("balance", 30);
     let read: Problem = serde_json::from_str(&serde_json::to_string(&problem).expect("JSON")).expect("a problem");

@@ -1,6 +1,6 @@
 //! Why a request was not done: what a client hears of it, and what the log.
 
-use std::{error::Error, time::Duration};
+use std::time::Duration;
 
 use contract::UserError;
 use misc::{
@@ -39,10 +39,9 @@ pub(crate) enum Failure {
 
 impl Failure {
     /// Nothing was done, and that may be different after some time.
-    fn unavailable(&self, after: Duration) -> Response {
-        tracing::warn!(error = self as &dyn Error, "no answer");
-        let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE).detail(self.to_string());
-        problem.retry_after(after).into_response()
+    fn unavailable(self, after: Duration) -> Response {
+        let detail = self.to_string();
+        Problem::unavailable(self).detail(detail).retry_after(after).into_response()
     }
 }
 
