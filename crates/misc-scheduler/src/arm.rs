@@ -5,6 +5,7 @@ use std::{collections::VecDeque, fmt, mem, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 use crate::{
+    anchored::Anchored,
     clock::Now,
     instant,
     policy::{Misfire, Policy},
@@ -17,29 +18,18 @@ const IN_TIME: Duration = Duration::from_secs(1);
 /// How many missed firings are made up for, or even counted one by one.
 const MISSED: usize = 1_000;
 /// A clock that is set back by more than that, in microseconds, was wrong: what it has fired since does not count.
-const CORRECTION: i64 = 3 * 3600 * 1_000_000;
+pub(crate) const CORRECTION: i64 = 3 * 3600 * 1_000_000;
 /// What stands for "never" where the clock cannot add a duration.
 const NEVER: Duration = Duration::from_secs(60 * 60 * 24 * 365 * 30);
 
 /// Where a trigger takes its times from.
 pub(crate) enum Source {
-    Every {
-        period: Duration,
-        first: Duration,
-        pace: Pace,
-    },
+    Every { period: Duration, first: Duration, pace: Pace },
     Calendar(Box<Times>),
-    /// Multiples of a period since the first time of a calendar.
-    Anchored {
-        first: Box<Times>,
-        period: i64,
-    },
+    Anchored(Box<Anchored>),
     At(i64),
     Once,
-    After {
-        parents: Box<[Parent]>,
-        on: On,
-    },
+    After { parents: Box<[Parent]>, on: On },
     Manual,
     Own(Own),
 }
@@ -196,10 +186,7 @@ impl Arm {
         let due = match &self.source {
             Source::Every { first, .. } => Some(Due::Mono(later(now.mono, *first))),
             Source::Calendar(calendar) => calendar.next(last.unwrap_or(now.wall)).map(Due::Wall),
-            Source::Anchored { first, period } => match last {
-                Some(last) => Some(Due::Wall(last.saturating_add(*period))),
-                None => first.next(now.wall).map(Due::Wall),
-            },
+            Source::Anchored(anchored) => anchored.next(last.unwrap_or(now.wall)).map(Due::Wall),
             Source::At(at) => {
                 let from = last.unwrap_or(now.wall.saturating_sub(instant::micros(IN_TIME)));
                 (*at > from).then_some(Due::Wall(*at))
@@ -323,11 +310,9 @@ impl Arm {
                     None => (times.next(at.max(recently)).map(Due::Wall), 0),
                 }
             }
-            (Source::Anchored { period, .. }, Due::Wall(at)) => {
-                let behind = now.wall.saturating_sub(at) / period;
-                let skipped = behind.saturating_sub(MISSED as i64).max(0);
-                let next = at.saturating_add(period.saturating_mul(skipped + 1));
-                (Some(Due::Wall(next)), skipped.unsigned_abs())
+            (Source::Anchored(anchored), Due::Wall(at)) => {
+                let skipped = anchored.count(at, now.wall).saturating_sub(MISSED as i64).max(0);
+                (Some(Due::Wall(anchored.following(at, skipped))), skipped.unsigned_abs())
             }
             _ => (None, 0),
         }
@@ -341,11 +326,8 @@ impl Arm {
             (Source::Calendar(calendar), Some(Due::Wall(_))) if !calendar.is_fixed() || step < -CORRECTION => {
                 calendar.next(now.wall)
             }
-            (Source::Anchored { first, .. }, Some(Due::Wall(_))) if !self.has_fired => first.next(now.wall),
-            (Source::Anchored { period, .. }, Some(Due::Wall(at))) => {
-                let early = at.saturating_sub(now.wall).saturating_sub(1).max(0) / period;
-                Some(at - early * period)
-            }
+            (Source::Anchored(anchored), Some(Due::Wall(_))) if !self.has_fired => anchored.next(now.wall),
+            (Source::Anchored(anchored), Some(Due::Wall(at))) => Some(anchored.back(at, now.wall)),
             _ => return false,
         };
         self.plan(due.map(Due::Wall), now);
@@ -359,9 +341,14 @@ impl Arm {
         (late > grace.max(period).max(10 * IN_TIME)).then_some(late)
     }
 
+    /// Returns the interval that the ledger keeps an anchor of.
+    pub(crate) fn anchored(&mut self) -> Option<&mut Anchored> {
+        if let Source::Anchored(anchored) = &mut self.source { Some(anchored) } else { None }
+    }
+
     /// Tells whether replicas agree on when it fires, so that a ledger can choose among them.
     pub(crate) fn is_shared(&self) -> bool {
-        matches!(self.source, Source::Calendar(_) | Source::Anchored { .. } | Source::At(_))
+        matches!(self.source, Source::Calendar(_) | Source::Anchored(_) | Source::At(_))
     }
 }
 
@@ -425,7 +412,8 @@ mod tests {
 
     fn anchored(hours: i64) -> Source {
         let times = Times::daily("09:00", None, std::num::NonZeroU32::MIN, None, &mut Vec::new());
-        Source::Anchored { first: Box::new(times.expect("it is valid")), period: hours * HOUR }
+        let period = Duration::from_micros(hours.unsigned_abs() * HOUR.unsigned_abs());
+        Source::Anchored(Box::new(Anchored::new(times.expect("it is valid"), period, "")))
     }
 
     /// When it fires next, in hours, when at 11:30 the clock is set back by so many hours.

@@ -32,6 +32,8 @@ pub enum Misfire {
     #[default]
     Once,
     /// Each is made up for, in order, as far as the overlap policy lets them; at most 1,000.
+    ///
+    /// They come at once: [`Overlap::QueueAll`] runs them one after another, [`Overlap::Skip`] only the first one.
     All,
 }
 
@@ -66,9 +68,13 @@ pub enum OnFailure {
 #[non_exhaustive]
 pub enum WhenAway {
     /// It waits for the ledger, for as long as the task's grace (one minute by default); then it counts as missed.
+    ///
+    /// A start waits, too, until the ledger has told when each task last ran.
     #[default]
     Wait,
     /// It runs without a claim: possibly on several replicas.
+    ///
+    /// A start goes on after the first failure, as if what the ledger did not tell had never run.
     Run,
 }
 

@@ -102,8 +102,8 @@ impl Scheduler {
     /// [`every`](crate::every) that is aligned or starts at a time of day. Others have no time that replicas agree on: they
     /// run on each, as do tasks that are [`local`](Task::local). A firing is claimed, and remembered as the last one, before
     /// it runs: so it starts at most once, and one whose process dies meanwhile is not run again. After a restart, what was
-    /// due since the last firing is up to the task's [`Misfire`](crate::Misfire) policy. Keys are
-    /// `<service>/<task>` and `<service>/<task>@<time>`, so replicas must have the same names.
+    /// due since the last firing is up to the task's [`Misfire`](crate::Misfire) policy. Keys begin with
+    /// `<service>/<task>`, so replicas must have the same names.
     pub fn ledger(mut self, ledger: impl Ledger) -> Self {
         self.ledger = Some(Arc::new(ledger));
         self
@@ -133,28 +133,36 @@ impl Scheduler {
         Tasks::new(Arc::clone(&self.shared))
     }
 
-    /// Reads the last firings from the ledger.
-    async fn recall(&self, claims: &Claims, ctx: &Context) -> Option<()> {
-        let recalls = self
-            .shared
-            .durable()
-            .into_iter()
-            .map(|(id, def)| async move { ctx.until_stopping(self.recall_one(claims, id, &def)).await });
-        let recalled: Vec<_> = stream::iter(recalls).buffer_unordered(RECALLS).collect().await;
-        recalled.into_iter().collect()
+    /// Reads the last firings from the ledger; without those that it does not tell, unless they are waited for.
+    async fn recall(&self, claims: &Claims) {
+        let tasks = self.shared.durable().into_iter();
+        let recalls = tasks.map(|(id, def)| async move { self.recall_one(claims, id, &def).await });
+        let mut recalled = stream::iter(recalls).buffer_unordered(RECALLS);
+        while let Some(true) = recalled.next().await {}
     }
 
-    async fn recall_one(&self, claims: &Claims, id: usize, def: &Arc<Def>) {
+    /// Returns whether the ledger has told.
+    async fn recall_one(&self, claims: &Claims, id: usize, def: &Arc<Def>) -> bool {
         loop {
-            match claims.last(def, self.shared.wall()).await {
-                Ok(last) => return last.into_iter().for_each(|last| self.shared.recalled(id, def, last)),
-                Err(error) => warn!(task = %def.name, error, "the ledger does not say when this task last ran"),
-            }
+            let Err(error) = self.try_recall(claims, id, def).await else {
+                return true;
+            };
+            warn!(task = %def.name, error, "the ledger does not say when this task last ran");
             if !claims.waits() {
-                return;
+                return false;
             }
             sleep(Duration::from_secs(1)).await;
         }
+    }
+
+    async fn try_recall(&self, claims: &Claims, id: usize, def: &Arc<Def>) -> Result<(), BoxError> {
+        let now = self.shared.wall();
+        let last = claims.last(def, now).await?;
+        for (name, first) in self.shared.recalled(id, def, last, now) {
+            let anchor = claims.anchor(def, &name, first).await?;
+            self.shared.anchor(id, def, &name, anchor);
+        }
+        Ok(())
     }
 
     /// Runs until `stop` says that it shall end, and how; `ready` is told once the tasks that run once have succeeded.
@@ -172,7 +180,7 @@ impl Scheduler {
         let claims = self.ledger.as_ref().map(|ledger| Claims::new(Arc::clone(ledger), self.when_away, ctx.name()));
         let claims = claims.map(Arc::new);
         if let Some(claims) = &claims
-            && self.recall(claims, ctx).await.is_none()
+            && ctx.until_stopping(self.recall(claims)).await.is_none()
         {
             return Ok(());
         }

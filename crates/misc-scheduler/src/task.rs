@@ -191,8 +191,9 @@ impl Task {
     /// Lets another replica run a firing again when the one that claimed it has not finished it within that time.
     ///
     /// Without it each firing starts at most once, and one whose process dies meanwhile is lost; with it each firing is
-    /// finished at least once, as long as a replica is there. Choose more than a run may take with its retries, or it
-    /// runs twice at once. It takes a [`ledger`](crate::Scheduler::ledger).
+    /// finished at least once, as long as a replica is there that saw the claim. While its task is paused or busy there, it
+    /// is looked at again after each such time. Choose more than a run may take with its retries, or it runs twice at once.
+    /// It takes a [`ledger`](crate::Scheduler::ledger).
     pub fn rerun_after(mut self, time: Duration) -> Self {
         self.policy.rerun_after = Some(time);
         self

@@ -108,7 +108,7 @@ async fn run(ending: &mut Ending) {
         // Boxed, as is all that most runs do without: a run is a small future then.
         let claim = Box::pin(ending.claim(claims)).await;
         if claim != Claim::Won {
-            ending.give_up(claim);
+            ending.give_up(claim, claims);
             return;
         }
     }
@@ -116,7 +116,8 @@ async fn run(ending: &mut Ending) {
     let span = info_span!("task", task = &*ending.job.def.name);
     let ended = attempts(ending).instrument(span).await;
     if let Some(claims) = claims.filter(|_| ending.job.def.policy.rerun_after.is_some() && !ended.has_failed()) {
-        Box::pin(claims.remember(&ending.job.def, ending.job.request.due)).await;
+        let Job { shared, def, request, .. } = &ending.job;
+        Box::pin(claims.finish(def, request.due, shared.wall())).await;
     }
     ending.ended = Some(ended);
 }
@@ -191,27 +192,40 @@ impl Ending {
     }
 
     async fn claim(&self, claims: &Claims) -> Claim {
-        let now = self.job.shared.wall();
-        claims.claim(&self.job.def, self.job.request.due, now, &self.ctx).await
+        let Job { shared, def, request, .. } = &self.job;
+        claims.claim(def, request.due, || shared.wall(), &self.ctx).await
     }
 
-    fn give_up(&mut self, claim: Claim) {
+    fn give_up(&mut self, claim: Claim, claims: &Arc<Claims>) {
         self.ended = Some(Ended::NOT_RUN);
+        let is_missed = matches!(claim, Claim::Unsure | Claim::Away);
         if let Some(meters) = self.job.def.meters(&self.ctx) {
-            meters.count(if claim == Claim::Away { "missed" } else { "claimed_elsewhere" });
+            meters.count(if is_missed { "missed" } else { "claimed_elsewhere" });
         }
         let Job { shared, id, def, request, .. } = &self.job;
-        match (claim, def.policy.rerun_after) {
-            (Claim::Away, _) => shared.missed(*id, def),
-            (Claim::Elsewhere, Some(time)) => {
-                let (shared, id, def, due) = (Arc::clone(shared), *id, Arc::clone(def), request.due);
-                // A moment later than that one's claim ends, which was made a moment before.
-                self.ctx.spawn_until_stopping(async move {
-                    sleep(time.saturating_add(Duration::from_secs(1))).await;
-                    shared.fire_again(id, &def, due);
-                });
-            }
-            _ => {}
+        if claim == Claim::Unsure {
+            warn!(task = %def.name, "a claim was refused after one whose answer was lost: perhaps nobody runs this firing");
+        }
+        if is_missed {
+            shared.missed(*id, def);
+        } else if let (Claim::Elsewhere, Some(time)) = (claim, def.policy.rerun_after) {
+            let (shared, claims, def) = (Arc::clone(shared), Arc::clone(claims), Arc::clone(def));
+            self.ctx.spawn_until_stopping(stand_in(shared, claims, (*id, def, request.due), time));
+        }
+    }
+}
+
+/// Fires what another replica has claimed, unless that one finishes it in time.
+async fn stand_in(shared: Arc<Shared>, claims: Arc<Claims>, firing: (usize, Arc<Def>, i64), time: Duration) {
+    let (id, def, due) = firing;
+    loop {
+        // A moment later than that one's claim ends, which was made a moment before.
+        sleep(time.saturating_add(Duration::from_secs(1))).await;
+        match claims.is_finished(&def, due, shared.wall()).await {
+            Ok(true) => return,
+            Ok(false) if shared.fire_again(id, &def, due) => return,
+            // Later: the ledger is away, or the task is paused or busy.
+            Ok(false) | Err(_) => {}
         }
     }
 }

@@ -39,18 +39,23 @@ impl Shared {
         tell(watcher, ended);
     }
 
-    /// A firing that another replica has claimed may not have been finished by it.
-    pub(super) fn fire_again(&self, id: usize, def: &Arc<Def>, due: i64) {
+    /// Fires what another replica has claimed and not finished; returns whether that is settled, and need not be tried again.
+    pub(super) fn fire_again(&self, id: usize, def: &Arc<Def>, due: i64) -> bool {
         self.with(|state, fx| {
             let entry = state.tasks.get(id).filter(|entry| Arc::ptr_eq(&entry.def, def));
-            let is_on = entry.is_some_and(|entry| !entry.flags.finished && !entry.flags.removed);
-            if is_on && matches!(state.phase, Phase::Gating | Phase::Open) {
+            let entry = entry.filter(|entry| !entry.flags.finished && !entry.flags.removed);
+            let Some(entry) = entry.filter(|_| matches!(state.phase, Phase::Gating | Phase::Open)) else {
+                return true;
+            };
+            let can_run = !entry.flags.paused && entry.has_room();
+            if can_run {
                 let (now, ticket) = (state.clock.now(), state.ticket());
                 let at = now.mono;
                 let request = Request { ticket, due, at, claim: true, payload: None, watcher: None };
                 state.request(id, request, &now, fx);
             }
-        });
+            can_run
+        })
     }
 
     /// A firing came to nothing, since nobody could say whose it is.

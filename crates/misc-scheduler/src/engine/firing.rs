@@ -8,7 +8,7 @@ use super::{Effects, Ended, Entry, Job, Live, Phase, Skipped, State, queue::Key}
 use crate::{
     arm::{Fired, Source},
     clock::Now,
-    policy::Overlap,
+    policy::{Overlap, Policy},
     run::Run,
     trigger::On,
     work::Attempt,
@@ -106,11 +106,7 @@ impl State {
         if active < def.policy.at_once as usize {
             return self.start(id, request, now, fx);
         }
-        let room = match def.policy.overlap {
-            Overlap::Skip | Overlap::Allow(_) => 0,
-            Overlap::QueueOne | Overlap::CancelRunning => 1,
-            Overlap::QueueAll => QUEUED,
-        };
+        let room = def.policy.overlap.room();
         if def.policy.overlap == Overlap::CancelRunning {
             entry.cancel(fx, |_| true);
         }
@@ -178,7 +174,27 @@ impl State {
     }
 }
 
+impl Overlap {
+    /// Returns how many firings may wait.
+    fn room(self) -> usize {
+        match self {
+            Self::Skip | Self::Allow(_) => 0,
+            Self::QueueOne | Self::CancelRunning => 1,
+            Self::QueueAll => QUEUED,
+        }
+    }
+}
+
 impl Entry {
+    /// Tells whether a firing would run, or wait, without harm to another one.
+    pub(super) fn has_room(&self) -> bool {
+        let Policy { overlap, at_once, .. } = self.def.policy;
+        self.record.as_ref().is_none_or(|record| {
+            record.live.len() < at_once as usize
+                || overlap != Overlap::CancelRunning && record.waiting.len() < overlap.room()
+        })
+    }
+
     /// Notes that a parent has ended; returns whether that makes it fire.
     fn follow_up(&mut self, at: usize, parent: &Arc<str>, has_failed: bool, now: &Now) -> bool {
         let is_off = self.flags.paused || self.flags.finished;

@@ -99,10 +99,25 @@ impl Shared {
         state.tasks.iter().filter(|(_, entry)| durable(entry)).map(|(id, entry)| (id, Arc::clone(&entry.def))).collect()
     }
 
-    pub(crate) fn recalled(&self, id: usize, def: &Arc<Def>, last: i64) {
+    /// Takes the last firing of a task; returns which of its intervals have an anchor, with what that is if there was none.
+    pub(crate) fn recalled(&self, id: usize, def: &Arc<Def>, last: Option<i64>, now: i64) -> Vec<(Box<str>, i64)> {
+        let mut state = lock(&self.state);
         // Its place may be another one's by now.
-        if let Some(entry) = lock(&self.state).tasks.get_mut(id).filter(|entry| Arc::ptr_eq(&entry.def, def)) {
-            entry.last = Some(last);
+        let Some(entry) = state.tasks.get_mut(id).filter(|entry| Arc::ptr_eq(&entry.def, def)) else {
+            return Vec::new();
+        };
+        entry.last = last;
+        let from = last.map_or(now, |last| last.min(now));
+        let anchored = entry.arms.iter_mut().filter_map(Arm::anchored);
+        anchored.filter_map(|anchored| Some((anchored.name.clone(), anchored.begins_after(from)?))).collect()
+    }
+
+    /// Takes the anchor of an interval.
+    pub(crate) fn anchor(&self, id: usize, def: &Arc<Def>, name: &str, anchor: i64) {
+        let mut state = lock(&self.state);
+        if let Some(entry) = state.tasks.get_mut(id).filter(|entry| Arc::ptr_eq(&entry.def, def)) {
+            let anchored = entry.arms.iter_mut().filter_map(Arm::anchored);
+            anchored.filter(|anchored| *anchored.name == *name).for_each(|anchored| anchored.anchor = Some(anchor));
         }
     }
 

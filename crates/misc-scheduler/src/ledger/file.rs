@@ -11,6 +11,7 @@ use std::{
 
 use misc_core::{BoxError, Ledger};
 use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex;
 
 use crate::instant;
 
@@ -32,6 +33,8 @@ use crate::instant;
 #[derive(Debug, Clone)]
 pub struct FileLedger {
     paths: Arc<Paths>,
+    /// Whose turn it is among those who would wait for the lock, so that one thread does.
+    turn: Arc<Mutex<()>>,
 }
 
 #[derive(Debug)]
@@ -62,7 +65,7 @@ impl FileLedger {
             PathBuf::from(name)
         };
         let (lock, fresh) = (beside(".lock"), beside(".new"));
-        Self { paths: Arc::new(Paths { file, lock, fresh }) }
+        Self { paths: Arc::new(Paths { file, lock, fresh }), turn: Arc::default() }
     }
 
     /// Works on the books while nobody else does, on a thread that may block.
@@ -71,9 +74,13 @@ impl FileLedger {
         work: impl FnOnce(&mut Books) -> (T, bool) + Send + 'static,
     ) -> Result<T, BoxError> {
         let paths = Arc::clone(&self.paths);
-        let worked = tokio::task::spawn_blocking(move || paths.with(work)).await;
+        let turn = Arc::clone(&self.turn).lock_owned().await;
+        let worked = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            paths.with(work)
+        });
         let file = self.paths.file.display();
-        worked?.map_err(|error| format!("the ledger `{file}` cannot be used: {error}").into())
+        worked.await?.map_err(|error| format!("the ledger `{file}` cannot be used: {error}").into())
     }
 }
 
@@ -124,7 +131,8 @@ impl Ledger for FileLedger {
             if is_free {
                 books.claims.insert(key, until);
             }
-            (is_free, is_free)
+            // What is over at once is not worth a write.
+            (is_free, is_free && until > now)
         })
         .await
     }

@@ -4,8 +4,8 @@ use std::{fmt, num::NonZeroU32, time::Duration};
 
 use super::Trigger;
 use crate::{
+    anchored::Anchored,
     arm::{Pace, Source},
-    instant,
     label::Label,
     times::Times,
 };
@@ -73,6 +73,7 @@ impl Trigger<Every> {
     /// Runs for the first time at the next time of day like this, `09:00` or `09:00:30`, in UTC or in
     /// [`tz`](Self::tz), and at multiples of the period from there.
     ///
+    /// With a [`ledger`](crate::Scheduler::ledger), it goes on in this beat after a restart, and on all replicas.
     /// A period of whole days keeps to that time of day through clock changes, as [`daily`](super::daily) does;
     /// of several days, they are those of [`every_days`](Trigger::every_days).
     pub fn starting_at(mut self, time: impl Into<String>) -> Self {
@@ -139,7 +140,7 @@ impl Every {
             Some(days) => Times::daily(time, zone, days, None, problems).map(Source::calendar),
             None => {
                 let first = Times::daily(time, zone, NonZeroU32::MIN, None, problems)?;
-                Some(Source::Anchored { first: Box::new(first), period: instant::micros(self.period).max(1) })
+                Some(Source::Anchored(Box::new(Anchored::new(first, self.period, self.to_string()))))
             }
         }
     }

@@ -1,5 +1,11 @@
 //! What a ledger keeps: last firings, and whose each one is.
 
+mod answers;
+mod beat;
+mod book;
+mod file;
+mod rerun;
+
 use std::{
     sync::{
         Arc, Mutex,
