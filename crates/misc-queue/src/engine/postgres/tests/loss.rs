@@ -36,7 +36,7 @@ fn chain(error: &Error) -> String {
 async fn connections_are_there_before_they_are_asked_for() {
     on(Database::new(), async |database| {
         let engine = database.engine().await;
-        assert_eq!(engine.pool.num_idle(), READY as usize);
+        assert_eq!(engine.pool.size(), READY);
     })
     .await;
 }
