@@ -32,6 +32,8 @@ use crate::error::BoxError;
 pub trait Ledger: Send + Sync + 'static {
     /// Claims a key until a time; returns whether it was free. Of several who claim it, one gets it.
     ///
+    /// From that time on it is free. A claim until a time that has passed keeps nobody out, and tells whether the key is free.
+    ///
     /// # Errors
     /// When the store cannot be asked.
     fn claim(&self, key: &str, until: SystemTime) -> impl Future<Output = Result<bool, BoxError>> + Send;

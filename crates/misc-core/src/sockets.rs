@@ -192,7 +192,7 @@ pub enum Socket {
 /// Binds every socket: the default [`Sockets`].
 ///
 /// TCP listeners get `SO_REUSEADDR` where that is safe (not on Windows) and a backlog of 1024. A Unix socket whose
-/// file was left behind by a process that is gone is replaced.
+/// file was left behind by a process that is gone is replaced; two processes must not do that at the same moment.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Bind;
 
