@@ -1,7 +1,7 @@
 //! The store: what is open while workers run, and what they share.
 
 mod drive;
-mod lane;
+mod lanes;
 mod suspect;
 mod wakes;
 
@@ -21,7 +21,7 @@ use tokio::sync::watch;
 use tracing::warn;
 
 pub(crate) use self::suspect::Turn;
-use self::{lane::Lane, suspect::Suspect, wakes::Wakes};
+use self::{lanes::Lanes, suspect::Suspect, wakes::Wakes};
 #[cfg(feature = "sqlite")]
 use crate::clock::Clock;
 use crate::{
@@ -92,7 +92,7 @@ pub(crate) struct Shared {
     /// Held while the store is being opened or closed.
     changing: tokio::sync::Mutex<()>,
     phase: watch::Sender<Phase>,
-    lane: Lane,
+    lanes: Lanes,
     pub(crate) wakes: Wakes,
     pub(crate) suspect: Suspect,
     /// Held to read by whoever ends and claims jobs, until it is known here what came of it, and to write by whoever
@@ -170,7 +170,7 @@ impl Store {
                 holders: Mutex::new(0),
                 changing: tokio::sync::Mutex::new(()),
                 phase: watch::Sender::new(Phase::NotYet),
-                lane: Lane::new(),
+                lanes: Lanes::new(),
                 wakes: Wakes::default(),
                 suspect: Suspect::default(),
                 turning: tokio::sync::RwLock::default(),
@@ -291,7 +291,7 @@ impl Store {
         let mut phase = self.shared.phase.subscribe();
         let is_closed = |phase: &Phase| matches!(phase, Phase::Closed | Phase::Dropped);
         match phase.wait_for(is_closed).await.as_deref() {
-            Ok(Phase::Dropped) => lane::gone(),
+            Ok(Phase::Dropped) => lanes::gone(),
             _ => self.is_closed(),
         }
     }
@@ -300,7 +300,7 @@ impl Store {
     pub(crate) async fn push(&self, open: &Open, job: NewJob) -> Result<Pushed, Error> {
         let push = async {
             if open.engine.is_durable() {
-                return self.shared.lane.push(job).await;
+                return self.shared.lanes.push(job).await;
             }
             let pushed = self.push_all(open, &[job]).await?;
             pushed.first().copied().ok_or_else(|| Error::refused("the store has returned no job"))
@@ -392,7 +392,7 @@ impl Hold {
         let _changing = store.shared.changing.lock().await;
         self.is_released = true;
         let Some(open) = store.let_go(Phase::Closed) else { return };
-        store.shared.lane.refuse(&store.shared.config.url).await;
+        store.shared.lanes.refuse(&store.shared.config.url).await;
         if let Err(error) = open.engine.leave(open.session()).await {
             warn!(error = %crate::error::one_line(&error), "the jobs of this process go back only when its lease ends");
         }

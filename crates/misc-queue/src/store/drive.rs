@@ -2,12 +2,12 @@
 
 use std::{collections::HashMap, future::pending, sync::Arc, time::Duration};
 
-use futures_util::join;
+use futures_util::{future::join_all, join};
 use misc_core::{CancellationToken, Context, Gauge, Meter, Task};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tracing::{debug, error, info, warn};
 
-use super::{Hold, Open, Phase, Store, lane};
+use super::{Hold, Open, Phase, Store, lanes};
 use crate::{
     engine::{Ended, Session, Swept},
     error::one_line,
@@ -76,7 +76,7 @@ impl Hold {
 
 async fn drive(store: &Store, meter: &Meter, stop: &CancellationToken) {
     let shared = &store.shared;
-    let Some(mut receiver) = stop.run_until_cancelled(shared.lane.receiver.lock()).await else { return };
+    let Some(mut receivers) = stop.run_until_cancelled(shared.lanes.receivers.lock()).await else { return };
     let open = match &*shared.phase.borrow() {
         Phase::Open(open) => Arc::clone(open),
         Phase::NotYet | Phase::Closed | Phase::Dropped => return,
@@ -88,9 +88,10 @@ async fn drive(store: &Store, meter: &Meter, stop: &CancellationToken) {
             pending::<()>().await;
         });
     };
+    let flushes = receivers.each_mut().map(|receiver| lanes::flush(receiver, &open.engine, &shared.wakes, stop));
     tokio::select! {
         biased;
-        () = lane::flush(&mut receiver, &open.engine, &shared.wakes, stop) => {}
+        _ = join_all(flushes) => {}
         () = beside => {}
     }
 }

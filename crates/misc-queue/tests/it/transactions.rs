@@ -1,6 +1,6 @@
 //! A job as a part of a transaction of one's own.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use misc_core::{App, BoxError};
 use misc_queue::{
@@ -8,7 +8,33 @@ use misc_queue::{
     sqlx::{self, AnyConnection, Connection, PgConnection, SqliteConnection, any::install_default_drivers},
 };
 
+use tokio::time::timeout;
+
 use crate::place::{Number, Place, run};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_is_held_by_a_transaction_keeps_no_push_without_a_key() {
+    let Some(place) = Place::postgres() else { return };
+    place.prepare().await;
+    let store = place.store();
+    let numbers = store.queue::<Number>().pusher();
+    let url = place.url();
+    run(App::new("test").service("store", store.service()), async move |_| {
+        let mut connection = PgConnection::connect(&url).await?;
+        let mut tx = connection.begin().await?;
+        let keyed = || Push::new(Number(1)).unique(Unique::key("one"));
+        let first = numbers.push_in(&mut tx, keyed()).await?;
+        let mut second = pin!(numbers.push(keyed()));
+        timeout(Duration::from_millis(300), &mut second).await.expect_err("it waits for the transaction");
+        timeout(Duration::from_secs(5), numbers.push(Number(2))).await??;
+        tx.commit().await?;
+        let second = second.await?;
+        assert!(second.is_duplicate && second.id == first.id);
+        Ok(())
+    })
+    .await;
+    place.remove().await;
+}
 
 /// Writes a test on that connection: what commits is done, what is rolled back never was.
 macro_rules! commits_with_its_transaction {

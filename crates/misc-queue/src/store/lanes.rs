@@ -1,4 +1,6 @@
-//! The lane that pushes go through, so that those that come together share a commit.
+//! The lanes that pushes go through, so that those that come together share a commit.
+//!
+//! There is one for those with a key: in PostgreSQL they wait for transactions that hold it, and the others need not.
 
 use std::sync::Arc;
 
@@ -22,30 +24,33 @@ const TOGETHER: usize = 512;
 type Waiting = (NewJob, oneshot::Sender<Result<Pushed, Error>>);
 
 /// Pushes on their way to the engine.
-pub(crate) struct Lane {
-    sender: mpsc::Sender<Waiting>,
-    /// Whoever has it drives the store.
-    pub(super) receiver: Mutex<mpsc::Receiver<Waiting>>,
+pub(crate) struct Lanes {
+    plain: mpsc::Sender<Waiting>,
+    keyed: mpsc::Sender<Waiting>,
+    /// Whoever has them drives the store.
+    pub(super) receivers: Mutex<[mpsc::Receiver<Waiting>; 2]>,
 }
 
-impl Lane {
+impl Lanes {
     pub(super) fn new() -> Self {
-        let (sender, receiver) = mpsc::channel(WAITING);
-        Self { sender, receiver: Mutex::new(receiver) }
+        let ((plain, receiver), (keyed, keyed_receiver)) = (mpsc::channel(WAITING), mpsc::channel(WAITING));
+        Self { plain, keyed, receivers: Mutex::new([receiver, keyed_receiver]) }
     }
 
     /// Stores a job with whatever else is to be stored now.
     pub(super) async fn push(&self, job: NewJob) -> Result<Pushed, Error> {
         let (answer, answered) = oneshot::channel();
-        self.sender.send((job, answer)).await.map_err(|_| gone())?;
+        let lane = if job.unique.is_some() { &self.keyed } else { &self.plain };
+        lane.send((job, answer)).await.map_err(|_| gone())?;
         answered.await.map_err(|_| gone())?
     }
 
     /// Answers whoever still waits when the store is closed: nothing of that was stored.
     pub(super) async fn refuse(&self, url: &Url) {
-        let mut receiver = self.receiver.lock().await;
-        while let Ok((_, answer)) = receiver.try_recv() {
-            answer.send(Err(Error::new(Kind::Closed, format!("the store {url} is closed")))).ok();
+        for receiver in &mut *self.receivers.lock().await {
+            while let Ok((_, answer)) = receiver.try_recv() {
+                answer.send(Err(Error::new(Kind::Closed, format!("the store {url} is closed")))).ok();
+            }
         }
     }
 }
