@@ -73,7 +73,7 @@ impl Repeats {
             place.suppressed += 1;
             return None;
         }
-        place.used = place.used.max(now) + self.interval;
+        place.used = place.used.max(now).saturating_add(self.interval);
         Some(std::mem::take(&mut place.suppressed))
     }
 

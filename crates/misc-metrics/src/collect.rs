@@ -54,8 +54,8 @@ impl Families {
         self.families.values()
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.families.len()
+    pub(crate) fn lines(&self) -> usize {
+        self.families.values().map(|family| family.samples.len()).sum()
     }
 
     /// Returns the family, made if it is not there.

@@ -3,7 +3,7 @@
 mod classic;
 mod openmetrics;
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering::Relaxed};
 
 use crate::{
     catalog::Entry,
@@ -55,9 +55,10 @@ impl Inner {
         out
     }
 
-    /// Returns about how many lines there are to be written.
+    /// Returns about how many lines there are to be written: of what callbacks give, as many as at the last scrape.
     pub(crate) fn lines(&self) -> usize {
-        read(&self.catalog).entries().map(|entry| entry.lines()).sum()
+        let recorded: usize = read(&self.catalog).entries().map(|entry| entry.lines()).sum();
+        recorded + self.collected.load(Relaxed)
     }
 
     fn snapshot(&self) -> Snapshot {
@@ -69,13 +70,14 @@ impl Inner {
         };
         problems.iter().for_each(|(metric, problem)| self.warn_once(metric, problem));
         entries.sort_unstable_by(|one, other| one.definition.name.cmp(&other.definition.name));
+        self.collected.store(collected.lines(), Relaxed);
         Snapshot { entries, collected }
     }
 }
 
 impl Snapshot {
     fn lines(&self) -> usize {
-        self.entries.iter().map(|entry| entry.lines()).sum::<usize>() + self.collected.len()
+        self.entries.iter().map(|entry| entry.lines()).sum::<usize>() + self.collected.lines()
     }
 }
 
@@ -88,15 +90,9 @@ pub(crate) fn whole(value: f64) -> Option<i64> {
 
 /// Appends a value: whole ones without a decimal point.
 pub(crate) fn push_float(out: &mut String, value: f64) {
-    match whole(value) {
-        Some(whole) => out.push_str(itoa::Buffer::new().format(whole)),
-        None => push_bound(out, value),
-    }
-}
-
-/// Appends a bound as `OpenMetrics` wants it in both formats, so that a series does not change with the format: `1.0`.
-pub(crate) fn push_bound(out: &mut String, value: f64) {
-    if value.is_finite() {
+    if let Some(whole) = whole(value) {
+        out.push_str(itoa::Buffer::new().format(whole));
+    } else if value.is_finite() {
         out.push_str(zmij::Buffer::new().format_finite(value));
     } else {
         out.push_str(if value.is_nan() {

@@ -37,9 +37,10 @@ const GZIP_FROM: usize = 1_024;
 /// Answers scrapes: a tower service for HTTP requests on any path, by [`Registry::endpoint`].
 ///
 /// It answers GET and HEAD, in the text format of Prometheus or in `OpenMetrics`, as `Accept` asks for, and compresses
-/// more than 1 KiB where `Accept-Encoding` has gzip. More than 2,000 lines are written on a thread for blocking work.
-/// One page is made at a time, for all who asked for its kind before it was begun; so however many come at once, at
-/// most two are made of each kind.
+/// more than 1 KiB where `Accept-Encoding` has gzip. More than 2,000 lines are written on a thread for blocking work;
+/// of what callbacks give ([`Registry::collect`]), as many count as there were at the last scrape. One page is made at a
+/// time, for all who asked for its kind before it was begun; so however many come at once, at most two are made of each
+/// kind.
 ///
 /// # Examples
 /// ```

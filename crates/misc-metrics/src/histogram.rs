@@ -13,7 +13,6 @@ use prometheus_client::metrics::gauge;
 use tokio::time::Instant;
 
 use crate::{
-    encode::push_bound,
     error::{Error, Kind},
     exemplar::Exemplar,
     store::{Cell, Series},
@@ -170,12 +169,20 @@ impl Bounds {
     }
 
     fn checked(bounds: &[f64]) -> Self {
-        let text = |bound: &f64| {
-            let mut text = String::new();
-            push_bound(&mut text, *bound);
-            text.into()
-        };
-        Self { values: bounds.into(), texts: bounds.iter().chain([&f64::INFINITY]).map(text).collect() }
+        let texts = bounds.iter().map(|bound| canonical(*bound)).chain(["+Inf".into()]);
+        Self { values: bounds.into(), texts: texts.collect() }
+    }
+}
+
+/// Writes a bound as the canonical number of `OpenMetrics`, which is Go's `%g` with a point at least: `1.0`, `1e+06`.
+///
+/// Prometheus 3 brings both formats into that form, so a series depends neither on the format nor on who reads it.
+fn canonical(bound: f64) -> Box<str> {
+    let scientific = format!("{bound:e}");
+    let parts = scientific.split_once('e').and_then(|(digits, power)| Some((digits, power.parse::<i32>().ok()?)));
+    match parts {
+        Some((digits, power)) if !(-4..6).contains(&power) => format!("{digits}e{power:+03}").into(),
+        _ => format!("{bound:?}").into(),
     }
 }
 

@@ -68,9 +68,10 @@ pub(crate) fn sanitized(name: &str) -> Cow<'_, str> {
     Cow::Owned(first.into_iter().chain(rest).collect())
 }
 
-/// The same for a label. One that is reserved gets the prefix that Prometheus gives to labels in its own way.
+/// The same for a label, which becomes `_` if it has no name. One that is reserved gets the prefix that Prometheus gives
+/// to labels in its own way.
 pub(crate) fn sanitized_label(name: &str) -> Cow<'_, str> {
-    let name = sanitized(name);
+    let name = if name.is_empty() { Cow::Borrowed("_") } else { sanitized(name) };
     if matches!(&*name, "le" | "quantile" | OVERFLOW) || name.starts_with("__") {
         return Cow::Owned(format!("exported_{}", name.trim_start_matches('_')));
     }

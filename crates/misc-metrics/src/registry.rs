@@ -6,7 +6,7 @@ use std::{
     num::NonZeroUsize,
     sync::{
         Arc, Mutex, RwLock,
-        atomic::{AtomicBool, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -41,8 +41,8 @@ const SERIES_LIMIT: usize = 2_000;
 /// A registry is a [`Plugin`](misc_core::Plugin): [`App::with`](misc_core::App::with) makes it the app's meter, and adds
 /// the metrics of the process. It is a [`metrics::Recorder`], too, for whatever records through that facade: names from
 /// there get no namespace, so that dashboards find `http_server_request_duration_seconds` where they expect it; what a
-/// name may not have becomes `_`; labels may differ from series to series; and what cannot be recorded is logged once
-/// and left out.
+/// name may not have becomes `_`, and so does an empty name of a label; labels may differ from series to series; and
+/// what cannot be recorded is logged once and left out.
 ///
 /// Two apps in one process have a registry each. Nothing is global, unless [`install_global`](Self::install_global) is
 /// called.
@@ -66,6 +66,8 @@ pub(crate) struct Inner {
     pub(crate) limits: Arc<Limits>,
     pub(crate) catalog: RwLock<Catalog>,
     pub(crate) callbacks: Mutex<Vec<Callback>>,
+    /// How many lines the callbacks gave at the last scrape.
+    pub(crate) collected: AtomicUsize,
     /// Help for metrics of the facade that nobody has recorded yet.
     pub(crate) descriptions: Mutex<HashMap<Box<str>, Box<str>>>,
     /// What must not expire.
@@ -89,6 +91,7 @@ impl Registry {
             limits: Arc::new(Limits::new(SERIES_LIMIT)),
             catalog: RwLock::default(),
             callbacks: Mutex::default(),
+            collected: 0.into(),
             descriptions: Mutex::default(),
             held: Mutex::default(),
             warned: Mutex::default(),
@@ -102,7 +105,7 @@ impl Registry {
     ///
     /// Past that, records with further label values go to one series with the label `otel_metric_overflow="true"`, as in
     /// OpenTelemetry; it is logged once, and `metrics_series_overflow_total{metric=".."}` counts the look-ups that ended
-    /// there.
+    /// there. What callbacks give ([`collect`](Self::collect)) is not bounded.
     #[must_use]
     pub fn series_limit(self, limit: NonZeroUsize) -> Self {
         self.0.limits.series.store(limit.get(), Relaxed);
@@ -194,8 +197,9 @@ impl Registry {
 
     /// Adds a callback that is asked at each scrape, for values that are there anyway and need only be read.
     ///
-    /// It must be quick, and must not scrape the registry itself, which would wait for its own end. If it panics, that is
-    /// logged once, and what it has not given before is missing.
+    /// It must be quick, and must not scrape the registry itself, which would wait for its own end. All that it gives is
+    /// written, whatever the [`series_limit`](Self::series_limit). If it panics, that is logged once, and what it has not
+    /// given before is missing.
     ///
     /// # Examples
     /// ```

@@ -62,20 +62,18 @@ impl Look {
             Escaped { out, place: Place::Line }.push(name);
             out.push('=');
         });
-        match value {
-            Value::Text(text) if needs_quotes(text) => {
-                out.push('"');
-                Escaped { out, place: Place::Quotes }.push(text);
-                out.push('"');
+        if !matches!(value, Value::Text(text) if needs_quotes(text)) {
+            let start = out.len();
+            self.escape(out, value);
+            if !could_be_fields(&out[start..]) {
+                return;
             }
-            _ => {
-                let start = out.len();
-                self.escape(out, value);
-                if could_be_fields(&out[start..]) {
-                    quote(out, start);
-                }
-            }
+            // Written anew: which backslashes are its own, and which those of escapes, cannot be told any more.
+            out.truncate(start);
         }
+        out.push('"');
+        Escaped { out, place: Place::Quotes }.push_value(value);
+        out.push('"');
     }
 
     pub(super) fn tail(self, out: &mut String, head: &Head<'_>) {
@@ -142,20 +140,6 @@ fn needs_quotes(text: &str) -> bool {
 fn could_be_fields(shown: &str) -> bool {
     let mut words = shown.split_whitespace();
     words.next().is_some() && words.any(|word| word.contains('='))
-}
-
-/// Puts what was written from `start` on in quotes.
-fn quote(out: &mut String, start: usize) {
-    let shown = out.split_off(start);
-    out.push('"');
-    // It was escaped before, but for what matters in quotes.
-    shown.chars().for_each(|letter| {
-        if letter == '"' {
-            out.push('\\');
-        }
-        out.push(letter);
-    });
-    out.push('"');
 }
 
 fn level(level: Level) -> (&'static str, &'static str) {

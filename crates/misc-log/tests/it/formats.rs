@@ -201,6 +201,21 @@ fn a_foreign_parser_reads_every_line_of_json() {
 }
 
 #[test]
+fn a_value_with_backslashes_does_not_leave_its_quotes() {
+    for format in [Format::Compact, Format::Pretty, Format::Journald] {
+        let shown = line(format, || {
+            let agent = r#"a =\" admin=true x"#;
+            let _span = info_span!("login", agent = %agent).entered();
+            info!(agent = %agent, debug = ?agent, lines = %"a\nb c=1", "in");
+        });
+        let quoted = r#"agent="a =\\\" admin=true x""#;
+        let debug = r#"debug="\"a =\\\\\\\" admin=true x\"""#;
+        assert!(shown.contains(&format!(r#": in {quoted} {debug} lines="a\nb c=1""#)), "{format:?}: {shown}");
+        assert!(shown.ends_with(&format!("in login{{{quoted}}}")), "{format:?}: {shown}");
+    }
+}
+
+#[test]
 fn a_value_cannot_pass_for_more_fields() {
     let shown = line(Format::Compact, || {
         let name = "bob admin=true \"x\"";

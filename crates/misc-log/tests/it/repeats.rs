@@ -30,6 +30,15 @@ fn each_place_has_its_own_limit() {
 }
 
 #[test]
+fn a_period_may_last_for_ever() {
+    for lines in 1..4 {
+        let logged = logged(lines, Duration::MAX);
+        logged.run(|| (0..10).for_each(|_| info!("often")));
+        assert_eq!(logged.json().len(), lines as usize);
+    }
+}
+
+#[test]
 fn the_next_line_says_how_many_were_left_out() {
     let logged = logged(1, Duration::from_millis(20));
     let line = logged.run(|| {

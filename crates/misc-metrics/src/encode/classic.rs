@@ -1,4 +1,4 @@
-//! The text format of Prometheus, written from labels whose text was made before.
+//! The text format of Prometheus, written from labels whose text was made before; and what `OpenMetrics` has of it.
 
 use std::{convert::Infallible, sync::atomic::Ordering::Relaxed};
 

@@ -1,6 +1,6 @@
-//! `OpenMetrics` 1.0, written by prometheus-client.
+//! `OpenMetrics` 1.0, written by prometheus-client, but for histograms and exemplars.
 
-use std::{fmt, sync::atomic::Ordering::Relaxed};
+use std::{fmt, sync::Arc};
 
 use prometheus_client::{
     collector::Collector,
@@ -18,14 +18,15 @@ use crate::{
 };
 
 pub(super) fn encode(out: &mut String, mut snapshot: Snapshot) {
-    // Nobody outside of prometheus-client can make one of its exemplars, so metrics that have some are written here.
-    let (with_exemplars, without) = snapshot.entries.into_iter().partition(|entry| entry.has_exemplars());
-    snapshot.entries = without;
-    let with_exemplars: Vec<_> = with_exemplars;
+    // Nobody outside of prometheus-client can make one of its exemplars, so metrics that have some are written here. So
+    // are histograms, whose bounds it would write in a way of its own: their series must not depend on the format.
+    let is_own = |entry: &Arc<Entry>| entry.definition.kind == Type::Histogram || entry.has_exemplars();
+    let (own, others): (Vec<_>, Vec<_>) = snapshot.entries.into_iter().partition(is_own);
+    snapshot.entries = others;
     let mut registry = Registry::default();
     registry.register_collector(Box::new(snapshot));
     text::encode_registry(out, &registry).expect("a string takes everything");
-    for entry in &with_exemplars {
+    for entry in &own {
         classic::push_head(out, &entry.definition.name, entry.definition.kind, entry.help(), true);
         classic::push_entry(out, entry, true);
     }
@@ -77,17 +78,8 @@ fn encode_entry(metric: &mut MetricEncoder<'_>, entry: &Entry) -> fmt::Result {
         AnyStore::Gauge(store) => {
             encode_store(metric, store, |metric, series| encode_gauge(metric, series.cell.value.get()))
         }
-        AnyStore::Histogram(store) => {
-            let infinite = std::iter::once(&f64::INFINITY);
-            let mut buckets: Vec<_> = store.shape.values.iter().chain(infinite).map(|bound| (*bound, 0)).collect();
-            encode_store(metric, store, |metric, series| {
-                for ((_, count), counted) in buckets.iter_mut().zip(&series.cell.counts) {
-                    *count = counted.load(Relaxed);
-                }
-                let total = buckets.iter().map(|(_, count)| count).sum();
-                metric.encode_histogram::<NoLabelSet>(series.cell.sum.get(), total, &buckets, None)
-            })
-        }
+        // Written with those that have exemplars.
+        AnyStore::Histogram(_) => Ok(()),
     }
 }
 

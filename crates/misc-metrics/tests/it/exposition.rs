@@ -74,20 +74,40 @@ fn both_formats_say_the_same() {
     level.with(["x"]).set(-0.25);
     level.with(["y"]).set(1e300);
     metrics.collect(|out| out.counter("read_total", "Read.", &[("by", "a\\b")], 2.5));
-    // One writes `le` first, the other last.
-    let normal = |text: &str| -> Vec<_> {
-        let sorted = |series: String| {
-            let (name, labels) = series.split_once('{').unwrap_or((&series, ""));
-            let mut labels: Vec<_> = labels.trim_end_matches('}').split(',').collect();
-            labels.sort_unstable();
-            format!("{name} {labels:?}")
-        };
-        let mut all: Vec<_> = samples(text).into_iter().map(|(series, value)| (sorted(series), value)).collect();
-        all.sort_by(|one, other| one.0.cmp(&other.0));
-        all
-    };
     let (text, open) = (metrics.encode(Format::Text), metrics.encode(Format::OpenMetrics));
-    assert_eq!(normal(&text), normal(&open), "{text}\n{open}");
+    assert_eq!(samples(&text), samples(&open), "{text}\n{open}");
+}
+
+#[test]
+fn bounds_are_canonical_numbers_whatever_the_format_and_with_exemplars_too() {
+    let bounds = [
+        (0.0, "0.0"),
+        (1.5e-7, "1.5e-07"),
+        (5e-6, "5e-06"),
+        (1e-5, "1e-05"),
+        (0.0001, "0.0001"),
+        (0.025, "0.025"),
+        (1.0, "1.0"),
+        (2.5, "2.5"),
+        (100_000.0, "100000.0"),
+        (1e6, "1e+06"),
+        (1_048_576.0, "1.048576e+06"),
+        (1e16, "1e+16"),
+        (123_456_789_012_345_680.0, "1.2345678901234568e+17"),
+        (1e21, "1e+21"),
+        (1e100, "1e+100"),
+    ];
+    let metrics = Registry::new("shop");
+    let size = metrics.buckets(bounds.map(|(bound, _)| bound)).histogram("size", "Size.").unwrap();
+    let expected: Vec<_> = bounds.iter().map(|(_, text)| *text).chain(["+Inf"]).collect();
+    let check = |format| {
+        let text = metrics.encode(format);
+        assert_eq!(bounds_of(&text, "shop_size"), expected, "{text}");
+    };
+    check(Format::Text);
+    check(Format::OpenMetrics);
+    size.observe_with(0.5, [("trace_id", "abc")]);
+    check(Format::OpenMetrics);
 }
 
 #[test]
@@ -151,14 +171,16 @@ fn default_buckets_follow_the_unit() {
     metrics.histogram("b_bytes", "B.").unwrap();
     metrics.histogram("c_items", "C.").unwrap();
     let text = metrics.encode(Format::Text);
-    let bounds = |name: &str| -> Vec<String> {
-        let prefix = format!("{name}_bucket{{le=\"");
-        let rest = text.lines().filter_map(|line| line.strip_prefix(&*prefix));
-        rest.map(|rest| rest.split('"').next().unwrap().to_owned()).collect()
-    };
     let seconds = ["0.005", "0.01", "0.025", "0.05", "0.075", "0.1", "0.25", "0.5", "0.75", "1.0", "2.5", "5.0", "7.5"];
-    assert_eq!(bounds("shop_a_seconds"), [&seconds[..], &["10.0", "+Inf"]].concat());
-    assert_eq!(bounds("shop_b_bytes")[..3], ["64.0", "256.0", "1024.0"]);
-    assert_eq!(bounds("shop_b_bytes").len(), 13);
-    assert_eq!(bounds("shop_c_items")[..3], ["0.0", "5.0", "10.0"]);
+    assert_eq!(bounds_of(&text, "shop_a_seconds"), [&seconds[..], &["10.0", "+Inf"]].concat());
+    assert_eq!(bounds_of(&text, "shop_b_bytes")[..3], ["64.0", "256.0", "1024.0"]);
+    assert_eq!(bounds_of(&text, "shop_b_bytes").len(), 13);
+    assert_eq!(bounds_of(&text, "shop_c_items")[..3], ["0.0", "5.0", "10.0"]);
+}
+
+/// Returns the bounds of a histogram's buckets, as they are written.
+fn bounds_of<'a>(text: &'a str, name: &str) -> Vec<&'a str> {
+    let prefix = format!("{name}_bucket{{le=\"");
+    let rest = text.lines().filter_map(|line| line.strip_prefix(&*prefix));
+    rest.map(|rest| rest.split('"').next().unwrap()).collect()
 }

@@ -74,6 +74,20 @@ fn names_become_what_prometheus_allows() {
 }
 
 #[test]
+fn a_label_without_a_name_becomes_one() {
+    let metrics = Registry::new("shop");
+    metrics.labels(["_"]).counter("sent", "Sent.").unwrap();
+    with_local_recorder(&metrics, || {
+        counter!("hits", "" => "x").increment(1);
+        counter!("hits", "" => "").increment(1);
+        counter!("shop_sent", "" => "x").increment(1);
+    });
+    assert_eq!(value(&metrics, "hits_total{_=\"x\"}"), Some(1.0), "{}", metrics.encode(Format::Text));
+    assert_eq!(value(&metrics, "hits_total"), Some(1.0));
+    assert_eq!(value(&metrics, "shop_sent_total{_=\"x\"}"), Some(1.0));
+}
+
+#[test]
 fn a_clash_is_logged_once_and_records_nothing() {
     let logs = Logs::capture();
     let metrics = Registry::new("");

@@ -1,6 +1,13 @@
 //! The endpoint, as a scraper sees it.
 
-use std::{io::Read as _, sync::Arc, time::Duration};
+use std::{
+    io::Read as _,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header::HeaderMap};
@@ -143,10 +150,28 @@ async fn many_series_are_written_on_another_thread() {
         String::from_utf8(body.to_vec()).unwrap().contains("shop_elsewhere 1\n")
     };
     assert!(!elsewhere(&metrics).await);
-    (0..2_000).for_each(|id| ids.with([id.to_string()]).set(1.0));
+    // With the one that is collected they are 2,000.
+    (1..2_000).for_each(|id| ids.with([id.to_string()]).set(1.0));
     assert!(!elsewhere(&metrics).await);
     ids.with(["2000"]).set(1.0);
     assert!(elsewhere(&metrics).await);
+}
+
+#[tokio::test]
+async fn what_callbacks_give_counts_from_the_second_scrape_on() {
+    let metrics = Registry::new("shop");
+    let here = std::thread::current().id();
+    let elsewhere = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&elsewhere);
+    metrics.collect(move |out| {
+        seen.store(std::thread::current().id() != here, Relaxed);
+        (0..2_001).for_each(|id: u32| out.gauge("level", "Level.", &[("id", &id.to_string())], 1.0));
+    });
+    for expected in [false, true, true] {
+        let (_, body) = get(&metrics, &[]).await;
+        assert_eq!(elsewhere.load(Relaxed), expected);
+        assert_eq!(body.iter().filter(|byte| **byte == b'\n').count(), 2 + 2_001, "all of it is written");
+    }
 }
 
 #[tokio::test]

@@ -55,11 +55,12 @@ pub struct Connection {
     idle: Option<Idle>,
     traffic: Traffic,
     ctx: Context,
+    broken: bool,
 }
 
 impl Connection {
     pub(crate) fn new(io: Io, peer: Peer, idle_timeout: Option<Duration>, traffic: Traffic, ctx: Context) -> Self {
-        Self { io, peer, idle: idle_timeout.map(Idle::new), traffic, ctx }
+        Self { io, peer, idle: idle_timeout.map(Idle::new), traffic, ctx, broken: false }
     }
 
     /// Returns who is at the other end.
@@ -83,6 +84,11 @@ impl Connection {
         self.ctx.is_stopping()
     }
 
+    /// Tells whether nothing gets to the peer any more: a write has failed.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.broken
+    }
+
     /// Counts what was transmitted; where it has to wait, waits no longer than the idle timeout.
     fn transmit<T>(
         &mut self,
@@ -103,6 +109,7 @@ impl Connection {
             (poll, _) => poll,
         };
         if let Poll::Ready(Err(_)) = &result {
+            self.broken = true;
             self.peer.leave();
         }
         result

@@ -47,7 +47,9 @@ where
             let next = match frames.next().now_or_never() {
                 Some(next) => next,
                 None => {
-                    frames.flush().await.map_err(Into::into)?;
+                    if let Err(error) = frames.flush().await {
+                        return unsent(frames.get_ref(), error);
+                    }
                     tokio::select! {
                         biased;
                         () = &mut stopping => break,
@@ -72,14 +74,18 @@ where
                     // Who takes long does not hold up the replies before; a peer that does not read these does not keep
                     // the handler from finishing, and letting go what it holds.
                     let (flushed, reply) = join(frames.flush(), work).await;
-                    if reply.is_ok() {
-                        flushed.map_err(Into::into)?;
+                    if let (Err(error), Ok(_)) = (flushed, &reply) {
+                        return unsent(frames.get_ref(), error);
                     }
                     reply
                 }
             };
             match reply {
-                Ok(Some(reply)) => frames.feed(reply).await.map_err(Into::into)?,
+                Ok(Some(reply)) => {
+                    if let Err(error) = frames.feed(reply).await {
+                        return unsent(frames.get_ref(), error);
+                    }
+                }
                 Ok(None) => {}
                 Err(error) => {
                     // The replies before are still the peer's; if they do not get there, this error says more.
@@ -88,6 +94,18 @@ where
                 }
             }
         }
-        frames.close().await.map_err(Into::into)
+        frames.close().await.or_else(|error| unsent(frames.get_ref(), error))
     }
+}
+
+/// Says what becomes of a connection whose replies could not be sent: that its peer has left is no failure.
+///
+/// The error does not tell. It is the encoder's, and those of tokio-util name no source.
+fn unsent(connection: &Connection, error: impl Into<BoxError>) -> Result<(), BoxError> {
+    let (peer, error) = (connection.peer(), error.into());
+    if !connection.is_broken() {
+        return Err(error);
+    }
+    debug!(%peer, error, "the peer is gone");
+    Ok(())
 }

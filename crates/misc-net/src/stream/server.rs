@@ -114,8 +114,8 @@ impl<C, H> Server<Framed<C, H>> {
     ///
     /// The frames of one connection are handled one after the other, and replies are sent in that order. While a peer
     /// does not read its replies, no more of its frames are begun. What cannot be read or decoded ends the connection,
-    /// and is logged at the level of debug; an error of the handler ends it, too, with a warning, once the replies
-    /// before it are sent.
+    /// as does a peer that leaves before its replies are sent, and is logged at the level of debug; an error of the
+    /// handler ends it, too, with a warning, once the replies before it are sent.
     ///
     /// When the server shall stop, connections that wait for a frame are closed at once. One that has a frame in hand
     /// finishes it, sends the replies, and is closed.

@@ -30,7 +30,7 @@ const STABLE: Duration = Duration::from_secs(10);
 /// When the handler returns, fails or panics, or there is no connection, it connects again: after a delay chosen at
 /// random up to 100 ms, a bound that doubles with each attempt up to 30 s. A connection that has lasted for 10 s sets
 /// it back. The name of the server is looked up at each attempt; where it has several addresses, these are tried in
-/// order, and each attempt begins with the next.
+/// order, and each attempt begins with the next: after a connection that has lasted, with the first again.
 ///
 /// The service is ready once it is connected for the first time; with [`lazy`](Self::lazy), at once. It fails only when
 /// [`ClientConfig::max_attempts`] says so, or the address is none. It belongs to those that keep an app running: where
@@ -127,10 +127,10 @@ impl<H> Client<H> {
         Ok(())
     }
 
-    async fn connect(&self, failed: u32) -> io::Result<(Io, Peer)> {
+    async fn connect(&self, attempt: u32) -> io::Result<(Io, Peer)> {
         let connect = async {
             let addresses = lookup_host(self.config.address.to_string()).await?.collect();
-            let stream = TcpStream::connect(&*in_turn(addresses, failed)).await?;
+            let stream = TcpStream::connect(&*in_turn(addresses, attempt)).await?;
             stream.set_nodelay(true)?;
             if let Some(time) = self.config.keepalive {
                 // Systems count whole seconds, Linux up to 32,767.
@@ -193,13 +193,16 @@ where
         ctx.inspect("connected", move || handle.is_connected());
         self.check_address()?;
         let (mut backoff, mut failed) = (Backoff::default(), 0);
+        // Since the last connection that has lasted: one that was closed at once is no success of its address.
+        let mut attempt = 0;
         if self.lazy {
             ctx.ready();
         }
         loop {
-            let Some(connected) = ctx.until_stopping(self.connect(failed)).await else {
+            let Some(connected) = ctx.until_stopping(self.connect(attempt)).await else {
                 return Ok(());
             };
+            attempt += 1;
             match connected {
                 Ok(transport) => {
                     info!(service = ctx.name(), address = %self.config.address, failed, "connected");
@@ -207,7 +210,7 @@ where
                     let since = Instant::now();
                     self.attend(&ctx, transport, &metrics).await;
                     if since.elapsed() >= STABLE {
-                        backoff = Backoff::default();
+                        (backoff, attempt) = (Backoff::default(), 0);
                     }
                 }
                 Err(error) => {
@@ -273,9 +276,10 @@ where
     }
 }
 
-/// Begins with another address after each failure: one that never answers takes up all the time of an attempt.
-fn in_turn(mut addresses: Vec<SocketAddr>, failed: u32) -> Vec<SocketAddr> {
-    let first = (failed as usize).checked_rem(addresses.len()).unwrap_or(0);
+/// Begins with another address at each attempt: one that never answers takes up all the time of an attempt, and one that
+/// closes what it has accepted is no use either.
+fn in_turn(mut addresses: Vec<SocketAddr>, attempt: u32) -> Vec<SocketAddr> {
+    let first = (attempt as usize).checked_rem(addresses.len()).unwrap_or(0);
     addresses.rotate_left(first);
     addresses
 }
@@ -324,8 +328,8 @@ mod tests {
         let _queued = TcpStream::connect(silent.local_addr().unwrap()).await.unwrap();
         let fine = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addresses = vec![silent.local_addr().unwrap(), fine.local_addr().unwrap()];
-        let connect = async |failed| {
-            timeout(Duration::from_millis(200), TcpStream::connect(&*in_turn(addresses.clone(), failed))).await
+        let connect = async |attempt| {
+            timeout(Duration::from_millis(200), TcpStream::connect(&*in_turn(addresses.clone(), attempt))).await
         };
         connect(0).await.unwrap_err();
         connect(1).await.unwrap().unwrap();

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use misc_core::{App, BoxError, Context, Incoming, Plugin, Service, spec};
+use misc_core::{App, BoxError, Context, Incoming, Plugin, Service, current_service, spec};
 use rustls::{
     ServerConfig,
     server::{WebPkiClientVerifier, danger::ClientCertVerifier},
@@ -128,7 +128,7 @@ impl Service for Tls {
         while ctx.until_stopping(reloads.next()).await.is_some() {
             let store = Arc::clone(&self.store);
             let reloaded = ctx.blocking(move || store.reload()).await?;
-            self.store.log(&reloaded);
+            self.store.log(&reloaded, current_service().as_deref());
         }
         Ok(())
     }

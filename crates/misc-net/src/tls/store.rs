@@ -6,8 +6,9 @@ use std::{
     time::Duration,
 };
 
+use misc_core::current_service;
 use tokio::{task::spawn_blocking, time::Instant};
-use tracing::{info, warn};
+use tracing::{Span, dispatcher, info, warn};
 
 use crate::tls::{error::Error, files::Stamp};
 
@@ -60,11 +61,17 @@ impl<L: Load> Store<L> {
     /// Returns what is in force, after a look at the files if there was none for a while.
     pub(super) async fn fresh(self: &Arc<Self>) -> Arc<L::Loaded> {
         if let Some(turn) = Turn::take(self) {
-            let look = spawn_blocking(move || turn.store.reload_if_changed());
+            let (dispatch, span) = (dispatcher::get_default(Clone::clone), Span::current());
+            let service = current_service();
+            // Logged over there, since whoever waits here may be dropped, and each change is seen once.
+            let look = move || {
+                if let Some(reloaded) = turn.store.reload_if_changed() {
+                    let log = || turn.store.log(&reloaded, service.as_deref());
+                    dispatcher::with_default(&dispatch, || span.in_scope(log));
+                }
+            };
             // It is not aborted, and has no panics but those of a library: what is in force stays so then.
-            if let Ok(Some(reloaded)) = look.await {
-                self.log(&reloaded);
-            }
+            spawn_blocking(look).await.unwrap_or_default();
         }
         self.current()
     }
@@ -88,12 +95,12 @@ impl<L: Load> Store<L> {
         self.replace()
     }
 
-    /// Logs how it went to read the files again.
-    pub(super) fn log(&self, reloaded: &Result<(), Error>) {
+    /// Logs how it went to read the files again, for a service.
+    pub(super) fn log(&self, reloaded: &Result<(), Error>, service: Option<&str>) {
         let files: Vec<_> = self.load.files().collect();
         match reloaded {
-            Ok(()) => info!(?files, "the files of TLS were read again"),
-            Err(error) => warn!(?files, %error, "new files of TLS cannot be used; what was in force stays so"),
+            Ok(()) => info!(service, ?files, "the files of TLS were read again"),
+            Err(error) => warn!(service, ?files, %error, "new files of TLS cannot be used; what was in force stays so"),
         }
     }
 

@@ -8,12 +8,13 @@ use std::{
     time::Duration,
 };
 
-use misc_core::Phase;
+use bytes::BytesMut;
+use misc_core::{App, Phase};
 use misc_net::{
-    codec::LinesCodec,
+    codec::{Decoder, Encoder, LinesCodec, LinesCodecError},
     tcp::{Peer, Server},
 };
-use misc_test::{Logs, TestApp};
+use misc_test::{Logs, Metrics, TestApp};
 use proptest::prelude::*;
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
@@ -122,6 +123,70 @@ async fn a_failing_handler_ends_its_connection_after_the_replies_before() {
     client.write_all(b"panic\n").await.unwrap();
     check_closed(&mut client).await;
     assert_eq!(app.handle().status().children[0].phase, Phase::Ready);
+    app.stop().await.assert_clean().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_leaves_before_its_replies_are_sent_is_no_failure() {
+    // It is noticed at the end; while a frame is in hand; and when there is no more room.
+    for (frames, reply) in [("slow\n", 1), ("slow\nslow\n", 1), ("slow\nfast\n", 100_000)] {
+        let (logs, metrics) = (Logs::capture(), Metrics::new());
+        let handler = move |line: String, _: Peer| async move {
+            if line == "slow" {
+                sleep(Duration::from_secs(1)).await;
+            }
+            Ok(Some("a".repeat(reply)))
+        };
+        let server = Server::framed("127.0.0.1:80", LinesCodec::new(), handler);
+        let app = TestApp::start(App::new("test").meter(metrics.meter()).service("service", server)).await;
+        let mut client = app.connect("service").await;
+        client.write_all(frames.as_bytes()).await.unwrap();
+        sleep(Duration::from_millis(100)).await;
+        drop(client);
+        logs.until("DEBUG misc_net::stream::framed{connection}: the peer is gone").await;
+        app.stop().await.assert_clean().await;
+        metrics.assert_metric("net_server_handler_failures_total", &[], 0.0);
+        assert!(logs.at_least(tracing::Level::WARN).is_empty());
+    }
+}
+
+/// Lines of which none can be sent.
+#[derive(Clone)]
+struct Speechless(LinesCodec);
+
+impl Decoder for Speechless {
+    type Item = String;
+    type Error = LinesCodecError;
+
+    fn decode(&mut self, bytes: &mut BytesMut) -> Result<Option<String>, LinesCodecError> {
+        self.0.decode(bytes)
+    }
+
+    fn decode_eof(&mut self, bytes: &mut BytesMut) -> Result<Option<String>, LinesCodecError> {
+        self.0.decode_eof(bytes)
+    }
+}
+
+impl Encoder<String> for Speechless {
+    type Error = LinesCodecError;
+
+    fn encode(&mut self, _: String, _: &mut BytesMut) -> Result<(), LinesCodecError> {
+        Err(LinesCodecError::MaxLineLengthExceeded)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_that_cannot_be_encoded_is_a_failure_though_its_peer_sends_no_more() {
+    let (logs, metrics) = (Logs::capture(), Metrics::new());
+    let codec = Speechless(LinesCodec::new());
+    let server = Server::framed("127.0.0.1:80", codec, async |line: String, _: Peer| Ok(Some(line)));
+    let app = TestApp::start(App::new("test").meter(metrics.meter()).service("service", server)).await;
+    let mut client = app.connect("service").await;
+    client.write_all(b"the last").await.unwrap();
+    client.shutdown().await.unwrap();
+    check_closed(&mut client).await;
+    metrics.until("net_server_handler_failures_total", &[], 1.0).await;
+    logs.assert_logged("a handler failed");
     app.stop().await.assert_clean().await;
 }
 

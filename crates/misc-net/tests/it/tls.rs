@@ -4,6 +4,7 @@ mod authority;
 
 use std::{io, num::NonZeroU32, sync::Arc, time::Duration};
 
+use futures_util::FutureExt as _;
 use misc_core::{App, BoxError, Context, Listener as _, spec};
 use misc_net::{
     codec::LinesCodec,
@@ -179,7 +180,32 @@ async fn changed_files_are_in_force_at_the_next_handshake_while_connections_go_o
     assert_ne!(after, before);
     assert_eq!(check_echo(&mut old).await, before);
     assert_eq!(count(&logs, "the files of TLS were read again"), 1);
+    logs.assert_logged("{connection}: the files of TLS were read again service=service");
     drop(old);
+    app.stop().await.assert_clean().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handshake_that_is_given_up_still_tells_of_the_files_that_it_had_read() {
+    let logs = Logs::capture();
+    let authority = Authority::new();
+    let files = authority.files("localhost");
+    let listener = tls(&files).listener();
+    let service = async move |ctx: Context| {
+        let mut incoming = listener(ctx.listen(&"127.0.0.1:443".into()).await?);
+        ctx.ready();
+        let (mut handshake, _) = incoming.accept().await?;
+        // It begins to look at the files, and nobody waits for it any more.
+        assert!((&mut handshake).now_or_never().is_none());
+        drop(handshake);
+        ctx.stopping().await;
+        Ok(())
+    };
+    let app = TestApp::service(service).await;
+    authority.renew(&files);
+    advance(Duration::from_secs(1)).await;
+    let _client = app.connect("service").await;
+    logs.until("the files of TLS were read again").await;
     app.stop().await.assert_clean().await;
 }
 
