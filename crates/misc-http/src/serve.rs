@@ -50,6 +50,8 @@ pub(crate) async fn serve<S, B>(
     let protocol = protocol(&config, Streams(connection.clone()));
     let mut watch = Watch::new(connection.state(), &config);
     let mut requests = pin!(protocol.serve_connection_with_upgrades(io, exchanges));
+    // Why it was told to go, unless the reason of its end is another one.
+    let mut told = None;
     let note = |why| {
         if let Some(why) = why {
             lease.closed(why);
@@ -59,16 +61,17 @@ pub(crate) async fn serve<S, B>(
         watch.register(cx.waker());
         loop {
             if let Poll::Ready(ended) = requests.as_mut().poll(cx) {
+                note(told);
                 return Poll::Ready(ended);
             }
             match watch.look(cx) {
                 Verdict::GoOn => return Poll::Pending,
                 Verdict::ShutDown(why) => {
-                    note(why);
+                    told = why;
                     requests.as_mut().graceful_shutdown();
                 }
                 Verdict::Over(why) => {
-                    note(why);
+                    note(why.or(told));
                     return Poll::Ready(Ok(()));
                 }
             }

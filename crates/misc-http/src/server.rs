@@ -10,7 +10,7 @@ use tokio::{
     time::{Instant, sleep, sleep_until, timeout},
 };
 use tower_service::Service;
-use tracing::warn;
+use tracing::{debug, warn};
 
 use crate::{
     body::Body,
@@ -170,10 +170,12 @@ where
         // Closing the listener would reset those who have connected, and were not accepted so far.
         yield_now().await;
         for _ in 0..BACKLOG {
-            let Some(Ok(accepted)) = at_once(port.accept(&mut incoming)).await else {
-                break;
-            };
-            admit(accepted);
+            match at_once(incoming.accept()).await {
+                Some(Ok(accepted)) => admit(accepted),
+                // Of one client, or of the system; in either case the next one may be fine.
+                Some(Err(error)) => debug!(service = ctx.name(), %error, "a connection was not accepted"),
+                None => break,
+            }
         }
         drop(incoming);
         port.drain(&ctx).await;

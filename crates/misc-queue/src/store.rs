@@ -202,7 +202,8 @@ impl Store {
     /// were last counted.
     ///
     /// They are counted at every third [`Config::poll`], or more rarely if counting takes long. Jobs of a paused queue
-    /// do not matter to it. It fails, too, while no service of the store runs in this process.
+    /// do not matter to it. It fails, too, while no service of the store runs in this process, and once they could not be
+    /// counted twice in a row.
     ///
     /// # Examples
     /// ```

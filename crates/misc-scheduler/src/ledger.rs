@@ -217,12 +217,16 @@ impl Claims {
         self.when_away == WhenAway::Wait
     }
 
+    /// Returns a time that is remembered. What is none is as if it were not there: it is written anew.
     async fn time(&self, key: &str) -> Result<Option<i64>, BoxError> {
         let Some(text) = self.recall(key).await? else {
             return Ok(None);
         };
         let time = instant::from_text(&text);
-        time.map(Some).ok_or_else(|| format!("`{key}` in the ledger is `{text}`, which is no time").into())
+        if time.is_none() {
+            warn!(key, text, "what the ledger has remembered is no time");
+        }
+        Ok(time)
     }
 
     async fn recall(&self, key: &str) -> Result<Option<String>, BoxError> {

@@ -143,7 +143,7 @@ impl Supervisor {
         let goes_on = !self.stop.has_begun();
         // Who holds on may still be at work, also in a group: a second one beside it could do harm.
         let mut groups = leaving.errors.iter().filter_map(|error| error.downcast_ref());
-        let inside = groups.any(|GroupFailed(report)| report.late().iter().any(Late::did_not_yield));
+        let inside = groups.any(|GroupFailed(report)| report.late().iter().any(Late::holds_a_thread));
         let may_run_again = goes_on && !leaving.wedged && !inside;
         let outcome = Outcome::of(&leaving.errors, leaving.late.as_ref());
         let failed = !matches!(outcome, Outcome::Stopped);

@@ -321,3 +321,25 @@ async fn a_group_with_one_that_did_not_yield_is_not_restarted() {
     assert!(report.late()[0].did_not_yield());
     assert_eq!((report.failures()[0].path(), runs.load(Ordering::SeqCst)), ("group/a", 1));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_group_is_restarted_once_who_did_not_yield_has_let_go() {
+    let (wedges, release, runs) = wedges();
+    let group = move || {
+        let late = spec(wedges.clone()).stop_within(millis(50)).on_failure(OnFailure::Ignore);
+        App::new("group").service("a", late).service("b", idle)
+    };
+    let app = App::new("shop").service("group", factory(group).restart(Restart::new()));
+    let (ended, ()) = drive(app, async |handle| {
+        while handle.status().children[0].children.first().is_none_or(|late| late.phase != Phase::Failed) {
+            sleep(millis(5)).await;
+        }
+        drop(release);
+        sleep(millis(100)).await;
+        handle.restart("group").await.expect("it lets go by now");
+        assert_eq!(runs.load(Ordering::SeqCst), 2);
+        handle.shutdown();
+    })
+    .await;
+    drop(ended);
+}

@@ -130,7 +130,8 @@ async fn a_response_that_began_before_the_stop_finishes_and_may_be_followed_by_o
 #[tokio::test(start_paused = true)]
 async fn a_response_that_is_taken_late_in_the_stop_may_be_followed_by_one_more() {
     let large = async |_: Request<Body>| Response::new("x".repeat(2 << 20));
-    let (app, _) = start(Server::new("127.0.0.1:0", large)).await;
+    let patient = config(|config| config.drain_idle = Duration::from_secs(5));
+    let (app, _) = start(Server::new(patient, large)).await;
     let mut client = Client::connect(&app).await;
     client.ask("/").await;
     sleep(Duration::from_secs(3)).await;
@@ -138,7 +139,7 @@ async fn a_response_that_is_taken_late_in_the_stop_may_be_followed_by_one_more()
     sleep(Duration::from_secs(9)).await;
     let answer = client.answer().await;
     assert_eq!((answer.body.len(), answer.says_close()), (2 << 20, false));
-    sleep(Duration::from_millis(900)).await;
+    sleep(Duration::from_secs(2)).await;
     assert!(client.get("/").await.says_close(), "nobody has told this client to go");
     client.ends().await;
     stopped.await.expect("a clean end");
@@ -403,7 +404,7 @@ async fn those_who_wait_to_be_accepted_when_the_stop_comes_are_answered() {
     let (app, _) = start(Server::new("127.0.0.1:0", echo)).await;
     let address = app.address("http").await;
     // The server shares this thread, and has no turn before all of them wait.
-    let waiting: Vec<_> = (0..300)
+    let waiting: Vec<_> = (0..150)
         .map(|_| {
             let mut client = std::net::TcpStream::connect(address).expect("they have room to wait");
             client.write_all(b"GET /last HTTP/1.1\r\nhost: x\r\n\r\n").expect("it is short");

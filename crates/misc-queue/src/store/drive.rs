@@ -247,13 +247,15 @@ fn report(store: &Store, swept: &Swept, meter: &Meter) {
 async fn count(store: &Store, open: &Open, meter: &Meter) {
     let mut gauges = Gauges { meter, known: HashMap::new() };
     let mut failures = 0;
+    let often = store.shared.config.poll * 3;
     loop {
         let begun = Instant::now();
-        match open.engine.queues().await {
+        let pause = match open.engine.queues().await {
             Ok(queues) => {
                 failures = 0;
                 gauges.set(&queues);
                 store.shared.counted(Some(queues));
+                (begun.elapsed() * 100).clamp(often, often * RARELY)
             }
             Err(error) => {
                 failures += 1;
@@ -262,10 +264,10 @@ async fn count(store: &Store, open: &Open, meter: &Meter) {
                 } else {
                     store.shared.counted(None);
                 }
+                often
             }
-        }
-        let often = store.shared.config.poll * 3;
-        sleep((begun.elapsed() * 100).clamp(often, often * RARELY)).await;
+        };
+        sleep(pause).await;
     }
 }
 

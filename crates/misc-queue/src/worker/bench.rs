@@ -146,9 +146,9 @@ impl Bench {
         inner.ready.is_empty() && inner.ended.is_empty() && inner.running.iter().all(Option::is_none)
     }
 
-    /// Remembers that a claim was not answered, which may be made until then.
-    pub(super) fn doubt(&self, until: Instant) {
-        self.lock().doubt = Some(until);
+    /// Remembers that a claim is not answered, which may be made until then; returns what was remembered before.
+    pub(super) fn doubt(&self, until: Option<Instant>) -> Option<Instant> {
+        std::mem::replace(&mut self.lock().doubt, until)
     }
 
     /// Returns whether there may be jobs of a claim that was not answered.

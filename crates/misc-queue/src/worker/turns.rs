@@ -140,7 +140,15 @@ impl<'a> Turns<'a> {
         let claim = wants.then(|| Claim { queue: self.bench.queue().into(), jobs: room, suspect });
         self.bench.take_ended(&mut self.ended);
         let own = self.own(session);
-        match open.engine.turn(session, &own, claim.as_ref()).await {
+        // Also if nobody waits for the answer any more.
+        let doubt = wants.then(|| self.bench.doubt(Some(Instant::now() + self.store.shared.config.lease)));
+        let turned = open.engine.turn(session, &own, claim.as_ref()).await;
+        if let Some(before) = doubt
+            && !turned.as_ref().is_err_and(Error::is_uncertain)
+        {
+            self.bench.doubt(before);
+        }
+        match turned {
             Ok(turned) => {
                 self.ended.clear();
                 self.turned(session, &own, claim.as_ref(), turned);
@@ -150,9 +158,6 @@ impl<'a> Turns<'a> {
                 self.failed(&error);
                 if wants {
                     self.bench.wake();
-                    if error.is_uncertain() {
-                        self.bench.doubt(Instant::now() + self.store.shared.config.lease);
-                    }
                 }
             }
         }

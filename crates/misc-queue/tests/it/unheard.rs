@@ -14,11 +14,11 @@ use tokio::{
 
 use crate::place::{Number, PATIENCE, Place, run};
 
-/// The first claim is made two seconds after all that a statement has to do.
+/// The first claim is made five seconds after all that a statement has to do.
 const SLOW: &str = "
 CREATE SEQUENCE claims;
 CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-    IF NEW.state = 'running' AND nextval('claims') = 1 THEN PERFORM pg_sleep(2); END IF;
+    IF NEW.state = 'running' AND nextval('claims') = 1 THEN PERFORM pg_sleep(5); END IF;
     RETURN NULL;
 END $$;
 CREATE CONSTRAINT TRIGGER slow AFTER UPDATE ON misc_queue_jobs
@@ -29,7 +29,7 @@ async fn a_claim_that_is_made_after_it_was_given_up() {
     let Some(place) = Place::postgres() else { return };
     place.prepare().await;
     let mut config = place.config();
-    (config.lease, config.timeout) = (Duration::from_secs(10), Duration::from_millis(200));
+    (config.lease, config.timeout) = (Duration::from_secs(20), Duration::from_secs(1));
     let store = Store::new(config);
     let (numbers, worker) = store.queue().handler(async |_: Job<Number>| Ok::<_, BoxError>(()));
     let url = place.url();
@@ -39,7 +39,7 @@ async fn a_claim_that_is_made_after_it_was_given_up() {
         PgConnection::connect(&url).await?.execute(SLOW).await?;
         ctx.start("worker", worker).await?;
         let job = numbers.push(Number(1)).await?;
-        let done = timeout(Duration::from_secs(8), numbers.wait(job.id)).await??.ok_or("it is kept")?;
+        let done = timeout(Duration::from_secs(15), numbers.wait(job.id)).await??.ok_or("it is kept")?;
         assert_eq!(done.attempt, 1, "{done:?}");
         Ok(())
     })
@@ -59,7 +59,7 @@ async fn a_job_while_others_end_all_the_time() {
     let (numbers, worker) = misc_queue::open(config).handler_with(begun, async |begun, job: Job<Number>| {
         let begun: mpsc::Sender<u64> = begun;
         begun.send(job.0).await?;
-        sleep(Duration::from_millis(300) * u32::try_from(job.0)?).await;
+        sleep(Duration::from_millis(600) * u32::try_from(job.0)?).await;
         Ok::<_, BoxError>(())
     });
     let url = place.url();
@@ -71,7 +71,7 @@ async fn a_job_while_others_end_all_the_time() {
         PgConnection::connect(&url).await?.execute(JOB).await?;
         let since = Instant::now();
         assert_eq!(timeout(PATIENCE, seen.recv()).await?, Some(0));
-        assert!(since.elapsed() < Duration::from_secs(3), "{:?}", since.elapsed());
+        assert!(since.elapsed() < Duration::from_secs(5), "{:?}", since.elapsed());
         for job in jobs {
             numbers.wait(job.id).await?;
         }

@@ -73,7 +73,8 @@ impl Trigger<Every> {
     /// Runs for the first time at the next time of day like this, `09:00` or `09:00:30`, in UTC or in
     /// [`tz`](Self::tz), and at multiples of the period from there.
     ///
-    /// With a [`ledger`](crate::Scheduler::ledger), it goes on in this beat after a restart, and on all replicas.
+    /// With a [`ledger`](crate::Scheduler::ledger), it goes on in this beat after a restart, and on all replicas, if the task
+    /// is there when the scheduler starts.
     /// A period of whole days keeps to that time of day through clock changes, as [`daily`](super::daily) does;
     /// of several days, they are those of [`every_days`](Trigger::every_days).
     pub fn starting_at(mut self, time: impl Into<String>) -> Self {

@@ -73,7 +73,7 @@ async fn a_push_is_uncertain_if_it_was_lost_on_its_way() {
 #[tokio::test]
 async fn a_server_that_is_late_has_done_nothing() {
     on(Database::new(), async |database| {
-        let config = Config { timeout: Duration::from_millis(300), ..database.config() };
+        let config = Config { timeout: Duration::from_secs(1), ..database.config() };
         let engine = Postgres::open(&database.config()).await.unwrap();
         let hasty = Postgres::open(&config).await.unwrap();
         let mut connection = database.connection().await;
