@@ -11,7 +11,7 @@ use crate::{
     dotenv,
     error::Problem,
     file,
-    keys::{Key, Keys},
+    keys::{FILE, Key, Keys},
     nearest::nearest,
     text::from_text,
     tree::{Table, find, insert},
@@ -37,9 +37,6 @@ pub(crate) struct Surroundings {
     /// `<PREFIX>_PROFILE`.
     pub(crate) profile: Option<String>,
 }
-
-/// What makes a variable name a file that has the value, as images of containers have it.
-const FILE: &str = "_FILE";
 
 impl Environment {
     /// Looks up the variables of all keys.
@@ -75,8 +72,7 @@ struct Set<'a> {
 
 impl<'a> Lookup<'a> {
     fn new(keys: &'a Keys) -> Self {
-        let variables = |key: &'a Key| key.others.variables.iter().chain([&key.variable]);
-        let by_variable = keys.all.iter().flat_map(|key| variables(key).map(move |name| (&**name, key))).collect();
+        let by_variable = keys.all.iter().flat_map(|key| key.variables().map(move |name| (&**name, key))).collect();
         Self { keys, by_variable, found: Surroundings::default() }
     }
 
@@ -194,8 +190,8 @@ impl<'a> Lookup<'a> {
         self.add(said);
     }
 
-    /// A directory in which each file is the value of the variable that it is called after, with or without the prefix and in
-    /// small letters or capitals; files that belong to no key are somebody else's.
+    /// A directory in which each file is the value of the key that it is called after; files that belong to no key are somebody
+    /// else's.
     fn secrets(&mut self, dir: &Path) {
         let entries = match fs::read_dir(dir) {
             Ok(entries) => entries,
@@ -210,7 +206,7 @@ impl<'a> Lookup<'a> {
             entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_file()).collect();
         paths.sort();
         for path in paths {
-            let Some(key) = path.file_name().and_then(OsStr::to_str).and_then(|name| self.key_called(name)) else {
+            let Some(key) = path.file_name().and_then(OsStr::to_str).and_then(|name| self.keys.called(name)) else {
                 continue;
             };
             let origin = path.display().to_string();
@@ -227,12 +223,6 @@ impl<'a> Lookup<'a> {
             }
         }
         self.found.layers.push(table);
-    }
-
-    fn key_called(&self, name: &str) -> Option<&'a Key> {
-        let name = name.replace(['.', '-'], "_").to_uppercase();
-        let with_prefix = || format!("{}_{name}", self.keys.prefix);
-        self.by_variable.get(&*name).or_else(|| self.by_variable.get(&*with_prefix())).copied()
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{
     docs::plain,
     fallback::Level,
     keys::{Bare, bare},
-    show::{hides, without_passwords},
+    show::without_passwords,
     tree::{Value, ValueKind},
 };
 
@@ -78,7 +78,7 @@ fn duration() -> Object {
 fn bytes(inner: &'static Kind) -> Object {
     let mut object = of_kind(inner, None, false);
     object.insert("type".to_owned(), json!(["integer", "string"]));
-    object.insert("pattern".to_owned(), json!(r"^\s*\d+(\.\d+)?\s*([kKmMgGtTpPeE]?[iI]?[bB]?)\s*$"));
+    object.insert("pattern".to_owned(), json!(r"^\s*(0|[1-9]\d*)(\.\d+)?\s*([kKmMgGtTpPeE]?[iI]?[bB]?)\s*$"));
     object.insert("examples".to_owned(), json!(["512KiB", "10MiB", 4096]));
     object
 }
@@ -186,7 +186,7 @@ impl Section {
         let default = level.of(field);
         let mut property = documented(of_kind(field.kind, default.clone(), self.secret), field.docs);
         let is_section = matches!(bare(field.kind).kind, Kind::Struct(_) | Kind::Tagged { .. });
-        if let Some(default) = default.filter(|_| !(is_section || self.secret || hides(field.kind))) {
+        if let Some(default) = default.filter(|_| !(is_section || self.secret || field.kind.hides())) {
             property.insert("default".to_owned(), to_json(&default));
         }
         property

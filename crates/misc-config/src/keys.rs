@@ -9,10 +9,13 @@ use misc_core::schema::{Defaults, Field, Kind, Schema, Variant};
 
 use self::spelling::variable;
 pub(crate) use self::{
-    kinds::{Bare, bare, below, is_secret, names, rank, variant_of},
+    kinds::{Bare, bare, below, is_secret, kinds_below, names, rank, variant_of},
     spelling::flag,
 };
-use crate::{error::Problem, show::hides};
+use crate::error::Problem;
+
+/// What makes a variable name a file that has the value, as images of containers have it.
+pub(crate) const FILE: &str = "_FILE";
 
 /// One key that has a value of its own.
 #[derive(Debug, Clone)]
@@ -53,6 +56,7 @@ pub(crate) struct Others {
 /// All keys of a schema, in order.
 #[derive(Debug)]
 pub(crate) struct Keys {
+    /// What the names of variables begin with, spelt as they are.
     pub(crate) prefix: String,
     pub(crate) all: Vec<Key>,
 }
@@ -60,7 +64,7 @@ pub(crate) struct Keys {
 impl Keys {
     /// Lists the keys of a struct.
     pub(crate) fn of(kind: &'static Kind, prefix: &str) -> Self {
-        let mut keys = Self { prefix: prefix.to_owned(), all: Vec::new() };
+        let mut keys = Self { prefix: spelling::prefix(prefix), all: Vec::new() };
         if let Kind::Struct(schema) = kind {
             keys.add_schema(schema, &mut Section::default());
         }
@@ -75,17 +79,29 @@ impl Keys {
         }
         let (mut variables, mut flags) = (HashMap::<_, usize>::new(), HashMap::<_, usize>::new());
         for key in &self.all {
-            key.others
-                .variables
-                .iter()
-                .chain([&key.variable])
-                .for_each(|name| *variables.entry(name.clone()).or_default() += 1);
+            key.variables().for_each(|name| *variables.entry(name.clone()).or_default() += 1);
             key.others.flags.iter().chain([&key.flag]).for_each(|name| *flags.entry(name.clone()).or_default() += 1);
         }
         for key in &mut self.all {
             key.others.variables.retain(|name| variables[name] == 1);
             key.others.flags.retain(|name| flags[name] == 1);
         }
+    }
+
+    /// Names the variable that names a file with the value of a key, unless a key has one of that name for its own value.
+    pub(crate) fn file_variable(&self, key: &Key) -> Option<String> {
+        let name = format!("{}{FILE}", key.variable);
+        let is_taken = self.all.iter().flat_map(Key::variables).any(|other| *other == name);
+        Some(name).filter(|_| !is_taken)
+    }
+
+    /// Finds the key that a file of secrets is called after: one of its variables, in capitals or small letters and with or
+    /// without the prefix, or its path.
+    pub(crate) fn called(&self, file: &str) -> Option<&Key> {
+        let spelt = [file.replace(['.', '-'], "_").to_uppercase(), variable("", &[file])];
+        let mut names = spelt.into_iter().flat_map(|name| [name.clone(), format!("{}_{name}", self.prefix)]);
+        let key_of = |name| self.all.iter().find(|key| key.variables().any(|variable| *variable == name));
+        names.find_map(key_of).or_else(|| self.all.iter().find(|key| key.path == file))
     }
 
     /// Finds names that two keys share, which would make one of them a guess.
@@ -207,9 +223,14 @@ impl Keys {
 }
 
 impl Key {
+    /// Lists the variables that have its value.
+    pub(crate) fn variables(&self) -> impl Iterator<Item = &String> {
+        self.others.variables.iter().chain([&self.variable])
+    }
+
     /// Makes one key of two that variants have by the same name: secret if either is, and of no kind that only one has.
     fn join(&mut self, other: &Self) {
-        self.secret |= other.secret || hides(self.field.kind) || hides(other.field.kind);
+        self.secret |= other.secret || self.field.kind.hides() || other.field.kind.hides();
         if !is_same(&self.kind, &other.kind) {
             self.kind = Kind::Any;
         }

@@ -83,9 +83,9 @@ impl<T: Config, S> Loader<T, S> {
     /// Reads the variables of the process.
     ///
     /// A variable is called after the path of its key: with the prefix `APP`, `database.pool_size` is
-    /// `APP_DATABASE_POOL_SIZE`. `APP_DATABASE_POOL_SIZE_FILE` names a file that has the value instead. An empty variable counts as
-    /// unset, a list is separated by commas or written as JSON, a map is JSON. One that starts with the prefix and belongs to
-    /// no key is a warning.
+    /// `APP_DATABASE_POOL_SIZE`. `APP_DATABASE_POOL_SIZE_FILE` names a file that has the value instead, unless it is the variable
+    /// of another key. An empty variable counts as unset, a list is separated by commas or written as JSON, a map is JSON. One
+    /// that starts with the prefix and belongs to no key is a warning.
     pub fn env(mut self) -> Self {
         self.environment().given = None;
         self
@@ -103,7 +103,7 @@ impl<T: Config, S> Loader<T, S> {
     }
 
     /// Sets what the names of variables begin with, without the `_` after it ([`Config::PREFIX`]): one struct for several
-    /// services.
+    /// services. One that has small letters is spelt as the names of keys are: `shop-a` is `SHOP_A`.
     pub fn env_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.plan.prefix = prefix.into();
         self
@@ -115,9 +115,9 @@ impl<T: Config, S> Loader<T, S> {
         self
     }
 
-    /// Takes each file of a directory as the value of the variable that it is called after, in capitals or small letters, with or
-    /// without the prefix, if the directory is there: `/run/secrets`, or what `$CREDENTIALS_DIRECTORY` names. Variables that are set
-    /// count for more, a `.env` file for less.
+    /// Takes each file of a directory as the value of the key that it is called after, by its variable, in capitals or small
+    /// letters and with or without the prefix, or by its path, if the directory is there: `/run/secrets`, or what
+    /// `$CREDENTIALS_DIRECTORY` names. Variables that are set count for more, a `.env` file for less.
     pub fn secrets_dir(mut self, path: impl Into<PathBuf>) -> Self {
         self.environment().secrets.push(path.into());
         self

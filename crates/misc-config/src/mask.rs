@@ -4,7 +4,6 @@ use misc_core::schema::{Field, Kind};
 
 use crate::{
     layer::to_json,
-    show::hides,
     tree::{Value, ValueKind, table},
 };
 
@@ -52,7 +51,7 @@ impl Secrets {
             (Kind::Tagged { variants, .. }, ValueKind::Table(_)) => {
                 variants.iter().for_each(|variant| self.find_fields(value, variant.fields, secret));
             }
-            _ if secret || hides(kind) => add(value, &mut self.0),
+            _ if secret || kind.hides() => add(value, &mut self.0),
             _ => {}
         }
     }

@@ -112,7 +112,7 @@ impl Plan {
         gathering.problems.extend(problems);
         gathering.add(Place::Env, layers);
         let typed_files = typed.map(|typed| &typed.files).filter(|files| !files.is_empty());
-        let by = typed_files.map_or_else(|| format!("{}_CONFIG", self.prefix), |_| "--config".to_owned());
+        let by = typed_files.map_or_else(|| format!("{}_CONFIG", keys.prefix), |_| "--config".to_owned());
         let named = typed_files.unwrap_or(&files);
         let profile = typed.and_then(|typed| typed.profile.clone()).or(profile).or_else(|| self.profile.clone());
         gathering.files(named, &by, profile.as_deref());
@@ -121,6 +121,7 @@ impl Plan {
         gathering.problems.extend(typed.into_iter().flat_map(|typed| typed.problems.iter().cloned()));
         let Gathering { mut said, mut problems, read, .. } = gathering;
         said.sort_by_key(|said| std::cmp::Reverse(self.rank(said.place)));
+        problems.extend(shape(said.iter_mut().map(|said| &mut said.table), self.kind));
         let said: Vec<Arc<Said>> = said.into_iter().map(Arc::new).collect();
         let mut effective = merge(&said);
         warnings.extend(shadowed(keys, &effective, &said));
@@ -185,12 +186,12 @@ impl Settled {
         problems
     }
 
-    /// Names the keys that have another value than before.
+    /// Names the keys that have another value than before, or are set where they were not; passwords in names are masked.
     pub(crate) fn changed_since(&self, before: &Value) -> Vec<String> {
         let mut changed = Vec::new();
         differences(before, &self.effective, &mut KeyPath::default(), &mut changed);
         changed.sort();
-        changed
+        changed.iter().map(|name| without_passwords(name).into_owned()).collect()
     }
 }
 
@@ -207,10 +208,13 @@ fn differences(before: &Value, after: &Value, path: &mut KeyPath, changed: &mut 
         }
         return;
     };
-    let nothing = Value::new(None, ValueKind::Nil);
     for key in old.keys().chain(new.keys().filter(|key| !old.contains_key(*key))) {
         let back = path.enter(key);
-        differences(old.get(key).unwrap_or(&nothing), new.get(key).unwrap_or(&nothing), path, changed);
+        match (old.get(key), new.get(key)) {
+            (Some(old), Some(new)) => differences(old, new, path, changed),
+            // What is not set may be worth something else than nothing.
+            _ => changed.push(path.as_str().to_owned()),
+        }
         path.leave(back);
     }
 }
@@ -242,10 +246,7 @@ struct Gathering<'a> {
 
 impl Gathering<'_> {
     fn add(&mut self, place: Place, tables: impl IntoIterator<Item = Table>) {
-        for mut table in tables {
-            self.problems.extend(shape(&mut table, self.plan.kind));
-            self.said.push(Said { place, table });
-        }
+        self.said.extend(tables.into_iter().map(|table| Said { place, table }));
     }
 
     /// Reads the files that the program names, and those that the user names, over them. A place to look in, which need not be

@@ -4,7 +4,7 @@ mod secret;
 
 use std::{borrow::Cow, fmt::Write as _};
 
-pub(crate) use self::secret::{MASK, hides, masked, masked_in, without_passwords};
+pub(crate) use self::secret::{MASK, is_masked, masked, masked_in, without_passwords};
 use crate::tree::{Table, Value, ValueKind};
 
 /// How many characters of a value fit in a table, or in an error.

@@ -11,7 +11,7 @@ use crate::{
     docs::{plain, summary},
     fallback::Level,
     keys::{Bare, Key, Keys, bare},
-    show::{hides, show},
+    show::show,
     tree::Value,
 };
 
@@ -134,7 +134,7 @@ impl Template<'_> {
         let name = field.name;
         let (line, is_set) = match level.of(field) {
             None if !(optional || field.optional) => (format!("{name}: # must be set"), true),
-            Some(default) if example.is_empty() && !self.secret && !hides(field.kind) => {
+            Some(default) if example.is_empty() && !self.secret && !field.kind.hides() => {
                 (format!("{name}: {}", show(&default)), self.mode == Mode::Commented)
             }
             _ => (format!("{name}:"), false),
@@ -164,9 +164,9 @@ impl Template<'_> {
         };
         let Key { variable, flag, .. } = key;
         write!(line, "; {variable}").expect("a `String` takes all");
-        if key.secret {
-            // A variable is seen by more than the program.
-            write!(line, " (better: {variable}_FILE)").expect("a `String` takes all");
+        // A variable is seen by more than the program.
+        if let Some(file) = self.keys.file_variable(key).filter(|_| key.secret) {
+            write!(line, " (better: {file})").expect("a `String` takes all");
         }
         let short = key.field.short.map(|short| format!(", -{short}")).unwrap_or_default();
         write!(line, ", --{flag}{short}").expect("a `String` takes all");

@@ -90,15 +90,17 @@ pub(crate) fn bool_of(text: &str) -> Option<bool> {
 
 /// Reads a whole number. One with a zero in front is none: half of the world reads it as octal.
 pub(crate) fn integer_of(text: &str) -> Option<i128> {
-    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
-    if digits.len() > 1 && digits.starts_with('0') {
-        return None;
-    }
-    text.parse().ok()
+    text.parse().ok().filter(|_| !is_padded(text))
 }
 
-/// Reads a number, if it is not too large for a float; infinity has a name of its own.
+/// Reads a number, if it is not too large for a float, and has no zero in front; infinity has a name of its own.
 pub(crate) fn float_of(text: &str) -> Option<f64> {
     let is_name = !text.contains(|c: char| c.is_ascii_digit());
-    text.parse().ok().filter(|number: &f64| number.is_finite() || is_name)
+    text.parse().ok().filter(|number: &f64| (number.is_finite() || is_name) && !is_padded(text))
+}
+
+/// Returns whether a number has a zero in front of its digits.
+pub(crate) fn is_padded(text: &str) -> bool {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    digits.strip_prefix('0').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
 }

@@ -15,8 +15,8 @@ use crate::{
     path::Path,
     place::Said,
     shape::listed,
-    show::{MASK, brief, hides},
-    text,
+    show::{MASK, brief, is_masked},
+    text::{self, is_padded},
     tree::{Table, Value, ValueKind, name_of},
 };
 
@@ -25,7 +25,7 @@ pub(crate) const DEFAULT: &str = "default";
 
 const TEXT: &str = "a text";
 const LIST: &str = "a list";
-const SIZE: &str = "a number of bytes such as `64KiB` or `10MB`";
+const SIZE: &str = "a whole number of bytes such as `64KiB` or `10MB`";
 const DURATION: &str = "a span of time such as `30s` or `1h30m`";
 
 /// Makes settings what the schema says, and returns everything that is wrong with them. The layers, the lowest first, are what
@@ -51,19 +51,33 @@ struct Typing<'a> {
 impl Typing<'_> {
     fn schema(&mut self, table: &mut Table, schema: &'static Schema) {
         self.fields(table, schema.fields, schema.defaults.is_some());
-        if let Some(inside) = rest(schema.fields) {
-            let known = names(schema.fields);
-            let entries = table.iter_mut().filter(|(key, _)| !known.contains(&&***key));
-            self.each(entries, inside);
-        }
+        self.others(table, schema.fields, &[]);
+    }
+
+    /// The keys of a section that none of its fields has, where something takes them.
+    fn others(&mut self, table: &mut Table, fields: &'static [Field], beside: &[&str]) {
+        let Some((inside, secret)) = rest(fields) else { return };
+        let known = [&names(fields), beside].concat();
+        let entries = table.iter_mut().filter(|(key, _)| !known.contains(&&***key));
+        self.hiding(secret, |typing| typing.each(entries, inside));
+    }
+
+    /// Does what is about something that is secret, if it is said so.
+    fn hiding<T>(&mut self, secret: bool, then: impl FnOnce(&mut Self) -> T) -> T {
+        let outer = self.secret;
+        self.secret |= secret;
+        let done = then(self);
+        self.secret = outer;
+        done
     }
 
     fn fields(&mut self, table: &mut Table, fields: &'static [Field], has_defaults: bool) {
         for field in fields {
+            let Bare { kind, optional, secret } = bare(field.kind);
             if !field.flatten {
                 self.field(table, field, has_defaults);
-            } else if !bare(field.kind).optional || is_begun(table, field) {
-                self.section(table, bare(field.kind).kind);
+            } else if !optional || is_begun(table, field) {
+                self.hiding(secret, |typing| typing.section(table, kind));
             }
         }
     }
@@ -121,13 +135,18 @@ impl Typing<'_> {
     fn section(&mut self, table: &mut Table, kind: &'static Kind) {
         match kind {
             Kind::Struct(schema) => self.fields(table, schema.fields, schema.defaults.is_some()),
-            Kind::Tagged { tag, variants } => self.tagged(table, tag, variants),
+            Kind::Tagged { tag, variants } => drop(self.tagged(table, tag, variants)),
             _ => {}
         }
     }
 
-    /// The keys of the chosen variant; those of others, which a layer below may have set, do not count.
-    fn tagged(&mut self, table: &mut Table, tag: &'static str, variants: &'static [Variant]) {
+    /// The keys of the chosen variant, which it returns; those of others, which a layer below may have set, do not count.
+    fn tagged(
+        &mut self,
+        table: &mut Table,
+        tag: &'static str,
+        variants: &'static [Variant],
+    ) -> Option<&'static Variant> {
         let back = self.path.enter(tag);
         let chosen = match table.get(tag) {
             Some(value) => self.variant(value, variants),
@@ -137,9 +156,10 @@ impl Typing<'_> {
             }
         };
         self.path.leave(back);
-        let Some(variant) = chosen else { return };
+        let variant = chosen?;
         self.leave_out_others(table, tag, variant, variants);
         self.fields(table, variant.fields, false);
+        Some(variant)
     }
 
     /// Leaves out keys of other variants that come from a lower place than the tag, and refuses all others.
@@ -184,26 +204,36 @@ impl Typing<'_> {
     }
 
     fn value(&mut self, value: &mut Value, kind: &'static Kind) {
+        match (kind, &value.kind) {
+            (Kind::Optional(_), ValueKind::Nil) => {}
+            (Kind::Optional(inside), _) => self.value(value, inside),
+            (Kind::Secret(inside), _) => self.hiding(true, |typing| typing.value(value, inside)),
+            (_, ValueKind::String(text)) if is_masked(text) || (self.secret && text == MASK) => {
+                self.refuse_mask(value);
+            }
+            _ => self.unmasked(value, kind),
+        }
+    }
+
+    fn unmasked(&mut self, value: &mut Value, kind: &'static Kind) {
         match kind {
-            Kind::Optional(_) if matches!(value.kind, ValueKind::Nil) => {}
-            Kind::Optional(inside) => self.value(value, inside),
-            Kind::Secret(_) if matches!(&value.kind, ValueKind::String(text) if text == MASK) => {
-                let problem = Problem::new(self.path.as_str(), "is masked: put in the secret itself");
-                self.problems.push(problem.of(value));
-            }
-            Kind::Secret(inside) => {
-                let outer = std::mem::replace(&mut self.secret, true);
-                self.value(value, inside);
-                self.secret = outer;
-            }
-            Kind::Any => {}
+            Kind::Any => match &mut value.kind {
+                ValueKind::Array(_) => self.items(value, kind),
+                ValueKind::Table(entries) => self.each(entries.iter_mut(), kind),
+                _ => {}
+            },
             Kind::List(inside) => self.items(value, inside),
             Kind::Map(inside) => self.entries(value, inside),
-            Kind::Struct(_) | Kind::Tagged { .. } => match &mut value.kind {
-                ValueKind::Table(table) => match kind {
-                    Kind::Struct(schema) => self.schema(table, schema),
-                    _ => self.section(table, kind),
-                },
+            Kind::Struct(schema) => match &mut value.kind {
+                ValueKind::Table(table) => self.schema(table, schema),
+                _ => self.refuse(value, kind, "a section"),
+            },
+            Kind::Tagged { tag, variants } => match &mut value.kind {
+                ValueKind::Table(table) => {
+                    if let Some(variant) = self.tagged(table, tag, variants) {
+                        self.others(table, variant.fields, &[tag]);
+                    }
+                }
                 _ => self.refuse(value, kind, "a section"),
             },
             Kind::Enum(variants) => drop(self.variant(value, variants)),
@@ -233,9 +263,18 @@ impl Typing<'_> {
         self.required = false;
         for (key, entry) in entries {
             let back = self.path.enter(key);
-            self.value(entry, inside);
+            if is_masked(key) {
+                self.refuse_mask(entry);
+            } else {
+                self.value(entry, inside);
+            }
             self.path.leave(back);
         }
+    }
+
+    /// Refuses what was printed without its secrets.
+    fn refuse_mask(&mut self, value: &Value) {
+        self.problems.push(Problem::new(self.path.as_str(), "is masked: put in the secret itself").of(value));
     }
 
     fn scalar(&mut self, value: &mut Value, kind: &'static Kind) {
@@ -248,11 +287,8 @@ impl Typing<'_> {
 
     /// Refuses a value; one in whose place there would be a secret may be that secret.
     fn refuse(&mut self, value: &Value, kind: &'static Kind, expected: &str) {
-        let outer = self.secret;
-        self.secret |= hides(kind);
-        let problem = self.unexpected(value, expected);
+        let problem = self.hiding(kind.hides(), |typing| typing.unexpected(value, expected));
         self.problems.push(problem);
-        self.secret = outer;
     }
 
     fn unexpected(&self, value: &Value, expected: &str) -> Problem {
@@ -274,9 +310,7 @@ impl Typing<'_> {
             _ if expected == LIST => Some("put it in square brackets, also where it is the only item"),
             ValueKind::I64(_) if expected == DURATION => Some("add the unit"),
             ValueKind::String(text) if is_digits(text) && expected == DURATION => Some("add the unit"),
-            ValueKind::String(text)
-                if is_digits(text) && text.starts_with('0') && expected.starts_with("an integer") =>
-            {
+            ValueKind::String(text) if is_padded(text.trim()) && is_number(expected) => {
                 Some("leave out the zero in front: some read such a number as octal")
             }
             _ => None,
@@ -299,6 +333,10 @@ pub(crate) fn is_scalar(value: &Value) -> bool {
     !matches!(value.kind, ValueKind::Nil | ValueKind::Table(_) | ValueKind::Array(_))
 }
 
+fn is_number(expected: &str) -> bool {
+    ["an integer", "a number", SIZE].iter().any(|number| expected.starts_with(number))
+}
+
 fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
@@ -313,13 +351,19 @@ fn is_open(fields: &[Field]) -> bool {
     fields.iter().any(|field| field.flatten && matches!(bare(field.kind).kind, Kind::Map(_) | Kind::Any))
 }
 
-/// Finds what all those keys are that no field has, where a map takes them.
-fn rest(fields: &'static [Field]) -> Option<&'static Kind> {
-    fields.iter().filter(|field| field.flatten).find_map(|field| match bare(field.kind).kind {
-        Kind::Map(inside) => Some(*inside),
-        Kind::Struct(schema) => rest(schema.fields),
-        _ => None,
-    })
+/// Finds what all those keys are that no field has, where something takes them, and whether they are secret.
+fn rest(fields: &'static [Field]) -> Option<(&'static Kind, bool)> {
+    let takers = fields.iter().filter(|field| field.flatten).filter_map(|field| {
+        let Bare { kind, secret, .. } = bare(field.kind);
+        let (inside, inner) = match kind {
+            Kind::Map(inside) => (*inside, false),
+            Kind::Any => (kind, false),
+            Kind::Struct(schema) => rest(schema.fields)?,
+            _ => return None,
+        };
+        Some((inside, secret || inner))
+    });
+    takers.reduce(|(one, hidden), (other, also)| (if let Kind::Any = one { other } else { one }, hidden || also))
 }
 
 /// Returns whether a place says something about a path, whose keys may have dots in them. A list is said as a whole.

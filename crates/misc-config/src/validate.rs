@@ -1,9 +1,13 @@
 //! Rules that types cannot say: between keys, and about ranges.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque},
     error, fmt,
 };
+
+use zeroize::Zeroize;
+
+use crate::secret::Secret;
 
 /// Checks settings once they are read: `#[derive(Config)]` implements it.
 ///
@@ -49,11 +53,33 @@ impl<T: Validate> Validate for Box<T> {
     }
 }
 
+impl<T: Validate + Zeroize> Validate for Secret<T> {
+    fn validate(&self, invalid: &mut Invalid) {
+        self.expose().validate(invalid);
+    }
+}
+
 impl<T: Validate> Validate for Vec<T> {
     fn validate(&self, invalid: &mut Invalid) {
-        for (index, value) in self.iter().enumerate() {
-            invalid.within(&index.to_string(), |invalid| value.validate(invalid));
-        }
+        items(self, invalid);
+    }
+}
+
+impl<T: Validate> Validate for VecDeque<T> {
+    fn validate(&self, invalid: &mut Invalid) {
+        items(self, invalid);
+    }
+}
+
+impl<T: Validate> Validate for BTreeSet<T> {
+    fn validate(&self, invalid: &mut Invalid) {
+        members(self, invalid);
+    }
+}
+
+impl<T: Validate, S> Validate for HashSet<T, S> {
+    fn validate(&self, invalid: &mut Invalid) {
+        members(self, invalid);
     }
 }
 
@@ -214,6 +240,22 @@ impl<T> NoRules for T {}
 #[derive(Debug)]
 pub struct Missing;
 
+/// Checks what is in a list, at its places.
+fn items<'a, T: Validate + 'a>(items: impl IntoIterator<Item = &'a T>, invalid: &mut Invalid) {
+    for (index, value) in items.into_iter().enumerate() {
+        invalid.within(&index.to_string(), |invalid| value.validate(invalid));
+    }
+}
+
+/// Checks what is in a set, which does not know the places that the list had.
+fn members<'a, T: Validate + 'a>(members: impl IntoIterator<Item = &'a T>, invalid: &mut Invalid) {
+    let mut inner = Invalid::default();
+    members.into_iter().for_each(|value| value.validate(&mut inner));
+    // A report reads the same each time.
+    inner.problems.sort();
+    invalid.merge(inner);
+}
+
 /// Puts a key in front of a path.
 fn join(key: &str, path: &str) -> String {
     if path.is_empty() { key.to_owned() } else { format!("{key}.{path}") }
@@ -252,6 +294,7 @@ mod tests {
     fn rules_hold_inside_of_containers() {
         check(&Some(Box::new(Even(1))), "key: 1 is odd");
         check(&vec![Even(1), Even(2), Even(3)], "key.0: 1 is odd; key.2: 3 is odd");
+        check(&VecDeque::from([Even(2), Even(3)]), "key.1: 3 is odd");
         check(&BTreeMap::from([(8, Even(1)), (4, Even(3))]), "key.4: 3 is odd; key.8: 1 is odd");
     }
 

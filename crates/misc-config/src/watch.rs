@@ -47,6 +47,9 @@ mod notified {
     /// How often a change may put off the end of the quiet time.
     const STEPS: usize = 20;
 
+    /// How many links lead to a file, at most: no system follows more.
+    const LINKS: usize = 40;
+
     /// More than what lies between the reading of a file and its watch.
     const MEANWHILE: Duration = Duration::from_secs(1);
 
@@ -69,7 +72,7 @@ mod notified {
         /// Watches files that were read just now, and says of those that are quite new that they have changed.
         pub(crate) fn after_reading(files: &[PathBuf]) -> Self {
             let watch = Self::before_reading(files);
-            if files.iter().any(|file| is_new(file)) {
+            if files.iter().flat_map(|file| ways(file)).any(|way| is_new(&way)) {
                 watch.changed.notify_one();
             }
             watch
@@ -90,20 +93,38 @@ mod notified {
     }
 
     fn watcher(files: &[PathBuf], changed: Arc<Notify>) -> notify::Result<RecommendedWatcher> {
-        // Where a link is read, what it leads to changes, or the link does.
-        let behind_links = files.iter().filter_map(|file| file.canonicalize().ok());
-        let files: Vec<PathBuf> = files.iter().cloned().chain(behind_links).collect();
-        let names = Names::of(&files);
+        let ways: Vec<PathBuf> = files.iter().flat_map(|file| ways(file)).collect();
+        let names = Names::of(&ways);
         let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
             // What went wrong may have been about a change.
             if event.map_or(true, |event| names.concern(&event)) {
                 changed.notify_one();
             }
         })?;
-        for directory in files.iter().map(|file| directory_of(file)).collect::<BTreeSet<_>>() {
+        for directory in ways.iter().map(|way| directory_of(way)).collect::<BTreeSet<_>>() {
             drop(watcher.watch(directory, RecursiveMode::NonRecursive).inspect_err(refused));
         }
         Ok(watcher)
+    }
+
+    /// Lists the paths of a file, of which each leads by one link less, and those links, also where one is a directory's: what is
+    /// read changes with each of them.
+    fn ways(file: &Path) -> Vec<PathBuf> {
+        let mut ways = vec![file.to_owned()];
+        for _ in 0..LINKS {
+            let Some((link, behind)) = ways.last().and_then(|way| first_link(way)) else { break };
+            ways.extend([link, behind]);
+        }
+        ways
+    }
+
+    /// Finds the first link on a path, and the path without it.
+    fn first_link(path: &Path) -> Option<(PathBuf, PathBuf)> {
+        let above: Vec<&Path> = path.ancestors().collect();
+        let (link, target) = above.into_iter().rev().find_map(|link| Some((link, fs::read_link(link).ok()?)))?;
+        let target = link.parent().unwrap_or(link).join(target);
+        let rest = path.strip_prefix(link).ok()?;
+        Some((link.to_owned(), target.iter().chain(rest).collect()))
     }
 
     /// The names on the paths of files: events give the paths in another form, as it may be.
@@ -129,7 +150,7 @@ mod notified {
     }
 
     fn is_new(file: &Path) -> bool {
-        let written = fs::metadata(file).and_then(|file| file.modified());
+        let written = fs::symlink_metadata(file).and_then(|file| file.modified());
         written.is_ok_and(|written| written.elapsed().map_or(true, |age| age < MEANWHILE))
     }
 

@@ -42,7 +42,7 @@ use std::{
     time::Duration,
 };
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use crate::sockets::Address;
 
@@ -100,8 +100,24 @@ pub enum Kind {
     Any,
 }
 
+impl Kind {
+    /// Returns whether there may be a secret in a value of it.
+    pub const fn hides(&self) -> bool {
+        match self {
+            Self::Secret(_) => true,
+            Self::Optional(inner) | Self::List(inner) | Self::Map(inner) | Self::Bytes(inner) => inner.hides(),
+            Self::Struct(schema) => hide(schema.fields),
+            Self::Tagged { tag, variants: [first, others @ ..] } => {
+                hide(first.fields) || Self::Tagged { tag, variants: others }.hides()
+            }
+            _ => false,
+        }
+    }
+}
+
 /// The keys of a struct.
 #[derive(Debug, Clone, Copy)]
+#[must_use]
 pub struct Schema {
     /// What it is for.
     pub docs: &'static str,
@@ -113,13 +129,11 @@ pub struct Schema {
 
 impl Schema {
     /// Describes a struct.
-    #[must_use]
     pub const fn new(docs: &'static str, fields: &'static [Field]) -> Self {
         Self { docs, fields, defaults: None }
     }
 
     /// Takes what is not set from the struct's own `Default`, as `#[serde(default)]` on the struct does.
-    #[must_use]
     pub const fn defaults(mut self, defaults: fn() -> Defaults) -> Self {
         self.defaults = Some(defaults);
         self
@@ -129,6 +143,7 @@ impl Schema {
 /// One key of a struct.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
+#[must_use]
 pub struct Field {
     /// The key.
     pub name: &'static str,
@@ -154,7 +169,6 @@ pub struct Field {
 
 impl Field {
     /// Describes a key that must be set.
-    #[must_use]
     pub const fn new(name: &'static str, kind: &'static Kind) -> Self {
         Self {
             name,
@@ -171,56 +185,48 @@ impl Field {
     }
 
     /// Says what it is for.
-    #[must_use]
     pub const fn docs(mut self, docs: &'static str) -> Self {
         self.docs = docs;
         self
     }
 
     /// Names other keys that mean the same.
-    #[must_use]
     pub const fn aliases(mut self, aliases: &'static [&'static str]) -> Self {
         self.aliases = aliases;
         self
     }
 
     /// Sets what it is worth when it is not set, written as in an environment variable.
-    #[must_use]
     pub const fn default(mut self, text: &'static str) -> Self {
         self.default = Some(text);
         self
     }
 
     /// Lets it be left out: its type knows what it is worth then.
-    #[must_use]
     pub const fn optional(mut self) -> Self {
         self.optional = true;
         self
     }
 
     /// Puts its keys beside this one's neighbours.
-    #[must_use]
     pub const fn flatten(mut self) -> Self {
         self.flatten = true;
         self
     }
 
     /// Names its environment variable, prefix included.
-    #[must_use]
     pub const fn env(mut self, name: &'static str) -> Self {
         self.env = Some(name);
         self
     }
 
     /// Gives it a short flag on the command line.
-    #[must_use]
     pub const fn short(mut self, flag: char) -> Self {
         self.short = Some(flag);
         self
     }
 
     /// Takes an empty environment variable as an empty value, instead of none.
-    #[must_use]
     pub const fn keep_empty(mut self) -> Self {
         self.keep_empty = true;
         self
@@ -230,6 +236,7 @@ impl Field {
 /// One of the values that an enum may have.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
+#[must_use]
 pub struct Variant {
     /// The value.
     pub name: &'static str,
@@ -243,20 +250,17 @@ pub struct Variant {
 
 impl Variant {
     /// Describes a value.
-    #[must_use]
     pub const fn new(name: &'static str, docs: &'static str) -> Self {
         Self { name, aliases: &[], docs, fields: &[] }
     }
 
     /// Names other values that mean the same.
-    #[must_use]
     pub const fn aliases(mut self, aliases: &'static [&'static str]) -> Self {
         self.aliases = aliases;
         self
     }
 
     /// Adds the keys that come with it.
-    #[must_use]
     pub const fn fields(mut self, fields: &'static [Field]) -> Self {
         self.fields = fields;
         self
@@ -264,18 +268,14 @@ impl Variant {
 }
 
 /// What a struct is worth when nothing is set; serialises as the struct does.
+#[derive(Serialize)]
+#[serde(transparent)]
 pub struct Defaults(Box<dyn erased_serde::Serialize>);
 
 impl Defaults {
     /// Takes the value of a struct.
     pub fn of(value: impl Serialize + 'static) -> Self {
         Self(Box::new(value))
-    }
-}
-
-impl Serialize for Defaults {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        erased_serde::serialize(&*self.0, serializer)
     }
 }
 
@@ -286,20 +286,15 @@ impl fmt::Debug for Defaults {
 }
 
 macro_rules! describe {
-    ($($kind:expr => $($type:ty),+;)+) => { $($(impl Describe for $type { const KIND: Kind = $kind; })+)+ };
+    ($($kind:expr => $($({$($generics:tt)*})? $type:ty),+;)+) => {
+        $($(impl$(<$($generics)*>)? Describe for $type { const KIND: Kind = $kind; })+)+
+    };
 }
 
 macro_rules! describe_integers {
-    ($($type:ident $($get:ident)?),+) => { $(impl Describe for $type {
-        const KIND: Kind =
-            Kind::Integer { min: $type::MIN$(.$get())? as i128, max: $type::MAX$(.$get())? as i128 };
-    })+ };
-}
-
-macro_rules! describe_inside {
-    ($($kind:expr => $([$($generic:ident),*] $type:ty),+;)+) => {
-        $($(impl<T: Describe, $($generic),*> Describe for $type { const KIND: Kind = $kind; })+)+
-    };
+    ($($type:ident $($get:ident)?),+) => { describe! { $(
+        Kind::Integer { min: $type::MIN$(.$get())? as i128, max: $type::MAX$(.$get())? as i128 } => $type;
+    )+ } };
 }
 
 describe! {
@@ -309,16 +304,15 @@ describe! {
         IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6;
     Kind::Duration => Duration;
     Kind::Integer { min: 0, max: i128::MAX } => u128;
+    T::KIND => {T: Describe} Box<T>;
+    Kind::Optional(&T::KIND) => {T: Describe} Option<T>;
+    Kind::List(&T::KIND) => {T: Describe} Vec<T>, {T: Describe} VecDeque<T>, {T: Describe} BTreeSet<T>,
+        {T: Describe, S} HashSet<T, S>;
+    Kind::Map(&T::KIND) => {K, T: Describe} BTreeMap<K, T>, {K, T: Describe, S} HashMap<K, T, S>;
 }
 describe_integers! {
     u8, u16, u32, u64, usize, i8, i16, i32, i64, i128, isize,
     NonZeroU8 get, NonZeroU16 get, NonZeroU32 get, NonZeroU64 get, NonZeroUsize get
-}
-describe_inside! {
-    T::KIND => [] Box<T>;
-    Kind::Optional(&T::KIND) => [] Option<T>;
-    Kind::List(&T::KIND) => [] Vec<T>, [] VecDeque<T>, [] BTreeSet<T>, [S] HashSet<T, S>;
-    Kind::Map(&T::KIND) => [K] BTreeMap<K, T>, [K, S] HashMap<K, T, S>;
 }
 
 /// Finds the kind of a type, also of one that does not describe itself: what the derives use, where a method cannot.
@@ -336,3 +330,17 @@ pub trait Undescribed {
 }
 
 impl<T> Undescribed for Probe<T> {}
+
+/// Returns a kind, secret if one of some fields is: what the derives write where the kind says nothing of what is inside.
+#[doc(hidden)]
+pub const fn guarded(kind: &'static Kind, fields: &[Field]) -> Kind {
+    if hide(fields) && !kind.hides() { Kind::Secret(kind) } else { *kind }
+}
+
+/// Returns whether there may be a secret in one of some fields.
+const fn hide(mut fields: &[Field]) -> bool {
+    while let [first, others @ ..] = fields {
+        fields = if first.kind.hides() { return true } else { others };
+    }
+    false
+}

@@ -81,7 +81,7 @@ impl<'a> Container<'a> {
             prefix: prefix(&keys, &mut errors),
             validate: keys.flag("validate", &mut errors),
             garde: keys.flag("garde", &mut errors),
-            body: Body::read(derive, &input.data, &serde, &mut errors),
+            body: Body::read(derive, input, &serde, &mut errors),
         };
         container.check(&mut errors);
         errors.finish(container)
@@ -111,6 +111,14 @@ impl<'a> Container<'a> {
             Body::Struct(fields) => fields,
             Body::Newtype(field) => std::slice::from_ref(field),
             Body::Enum { .. } | Body::Other => &[],
+        }
+    }
+
+    /// Returns all that it holds, wherever that is written.
+    pub(crate) fn held(&self) -> Vec<&Field<'a>> {
+        match &self.body {
+            Body::Enum { variants, .. } => variants.iter().flat_map(Variant::held).collect(),
+            _ => self.fields().iter().collect(),
         }
     }
 
@@ -146,16 +154,17 @@ impl Given {
 }
 
 impl<'a> Body<'a> {
-    fn read(derive: Derive, data: &'a Data, serde: &Serde, errors: &mut Errors) -> Self {
-        let within = Within { derive, rule: serde.rule("rename_all"), default: serde.has("default"), alone: false };
-        match data {
+    fn read(derive: Derive, input: &'a DeriveInput, serde: &Serde, errors: &mut Errors) -> Self {
+        let (rule, default) = (serde.rule("rename_all"), serde.has("default"));
+        let within = Within { derive, owner: &input.ident, rule, default, alone: false };
+        match &input.data {
             Data::Struct(data) => Self::of_struct(&data.fields, serde.has("transparent"), within, errors),
             Data::Enum(data) => Self::of_enum(data, serde, within, errors),
             Data::Union(_) => Self::Other,
         }
     }
 
-    fn of_struct(fields: &'a Fields, transparent: bool, within: Within, errors: &mut Errors) -> Self {
+    fn of_struct(fields: &'a Fields, transparent: bool, within: Within<'a>, errors: &mut Errors) -> Self {
         let tuple = matches!(fields, Fields::Unnamed(_));
         let mut read = Field::all(fields, Within { alone: tuple || transparent, ..within }, errors);
         match fields {
@@ -166,7 +175,7 @@ impl<'a> Body<'a> {
         }
     }
 
-    fn of_enum(data: &'a DataEnum, serde: &Serde, within: Within, errors: &mut Errors) -> Self {
+    fn of_enum(data: &'a DataEnum, serde: &Serde, within: Within<'a>, errors: &mut Errors) -> Self {
         let rules = Rules { variants: within.rule, fields: serde.rule("rename_all_fields") };
         let variants =
             data.variants.iter().filter_map(|variant| Variant::read(variant, rules, within, errors)).collect();

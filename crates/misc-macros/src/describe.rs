@@ -31,16 +31,19 @@ pub(crate) fn implement(container: &Container<'_>) -> TokenStream {
 
 fn kind_of(container: &Container<'_>, schema: &TokenStream) -> TokenStream {
     match (&container.given, &container.body) {
-        (Some(Given::Kind(kind)), _) => quote!(#kind),
-        (Some(Given::Like(ty)), _) => {
-            let kind = kind::probe(schema, ty);
-            quote!(*#kind)
+        (Some(Given::Kind(kind)), _) if container.held().iter().any(|field| field.is_secret()) => {
+            let secret = quote!(#schema::Field::new("", &#schema::Kind::Secret(&#schema::Kind::Any)));
+            quote!(#schema::guarded(&const { #kind }, &[#secret]))
         }
+        (Some(Given::Kind(kind)), _) => quote!(#kind),
+        // What is made of it may be a secret.
+        (Some(Given::Like(ty)), _) => guarded(container, schema, &kind::probe(schema, ty)),
         (None, Body::Newtype(field)) => {
             let kind = field.kind(schema);
             quote!(*#kind)
         }
-        (None, Body::Enum { tagging, variants }) => enum_kind(tagging, variants, schema),
+        (None, Body::Enum { tagging, variants }) => enum_kind(tagging, variants, schema)
+            .unwrap_or_else(|| guarded(container, schema, &quote!(&#schema::Kind::Any))),
         (None, Body::Struct(_) | Body::Other) => struct_kind(container, schema),
     }
 }
@@ -55,20 +58,25 @@ fn struct_kind(container: &Container<'_>, schema: &TokenStream) -> TokenStream {
     quote!(#schema::Kind::Struct(&#schema::Schema::new(#docs, &[#(#fields),*]) #defaults))
 }
 
-fn enum_kind(tagging: &Tagging, variants: &[Variant<'_>], schema: &TokenStream) -> TokenStream {
+/// Writes a kind, secret if there is a secret in what the container holds.
+fn guarded(container: &Container<'_>, schema: &TokenStream, kind: &TokenStream) -> TokenStream {
+    let guards = container.held().into_iter().map(|field| field.guard(schema));
+    quote!(#schema::guarded(#kind, &[#(#guards),*]))
+}
+
+/// Writes what an enum looks like, unless anything goes.
+fn enum_kind(tagging: &Tagging, variants: &[Variant<'_>], schema: &TokenStream) -> Option<TokenStream> {
     let entries = variants.iter().map(|variant| variant.entry(schema));
     let other = variants.iter().any(|variant| variant.other);
     match tagging {
-        Tagging::External if !variants.iter().all(|variant| matches!(variant.content, Content::Nothing)) => {
-            quote!(#schema::Kind::Any)
-        }
-        Tagging::External if other => quote!(#schema::Kind::Text),
-        Tagging::External => quote!(#schema::Kind::Enum(&[#(#entries),*])),
+        Tagging::External if !variants.iter().all(|variant| matches!(variant.content, Content::Nothing)) => None,
+        Tagging::External if other => Some(quote!(#schema::Kind::Text)),
+        Tagging::External => Some(quote!(#schema::Kind::Enum(&[#(#entries),*]))),
         Tagging::Internal(tag)
-            if !other && variants.iter().all(|variant| !matches!(variant.content, Content::Unknown)) =>
+            if !other && variants.iter().all(|variant| !matches!(variant.content, Content::Unknown(_))) =>
         {
-            quote!(#schema::Kind::Tagged { tag: #tag, variants: &[#(#entries),*] })
+            Some(quote!(#schema::Kind::Tagged { tag: #tag, variants: &[#(#entries),*] }))
         }
-        Tagging::Internal(_) | Tagging::Other => quote!(#schema::Kind::Any),
+        Tagging::Internal(_) | Tagging::Other => None,
     }
 }

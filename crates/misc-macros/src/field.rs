@@ -4,7 +4,10 @@ use proc_macro2::{Span, TokenStream};
 use quote::quote;
 use syn::{Ident, LitChar, LitStr, Member, Type, ext::IdentExt};
 
-use crate::{derive::Derive, docs, errors::Errors, keys::Keys, kind, kind::Kind, literal, rename::Rule, serde::Serde};
+use crate::{
+    derive::Derive, docs, errors::Errors, generics::mentions, keys::Keys, kind, kind::Kind, literal, rename::Rule,
+    serde::Serde,
+};
 
 /// The keys that say what a field looks like.
 const KINDS: [&str; 5] = ["nested", "secret", "bytes", "duration", "text"];
@@ -31,12 +34,15 @@ pub(crate) struct Field<'a> {
     keep_empty: Option<Span>,
     /// Whether a function reads it.
     custom: bool,
+    /// What it is in.
+    owner: &'a Ident,
 }
 
 /// What a field takes from what it is in.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Within {
+pub(crate) struct Within<'a> {
     pub(crate) derive: Derive,
+    pub(crate) owner: &'a Ident,
     /// How fields are renamed.
     pub(crate) rule: Option<Rule>,
     /// Whether all of them may be left out.
@@ -47,12 +53,12 @@ pub(crate) struct Within {
 
 impl<'a> Field<'a> {
     /// Reads all fields that serde reads.
-    pub(crate) fn all(fields: &'a syn::Fields, within: Within, errors: &mut Errors) -> Vec<Self> {
+    pub(crate) fn all(fields: &'a syn::Fields, within: Within<'a>, errors: &mut Errors) -> Vec<Self> {
         let members = fields.members().zip(fields);
         members.filter_map(|(member, field)| Self::read(member, field, within, errors)).collect()
     }
 
-    fn read(member: Member, field: &'a syn::Field, within: Within, errors: &mut Errors) -> Option<Self> {
+    fn read(member: Member, field: &'a syn::Field, within: Within<'a>, errors: &mut Errors) -> Option<Self> {
         let serde = Serde::read(&field.attrs);
         let known: &[&str] = if within.alone { &KINDS } else { &ALL };
         let keys = Keys::read(&field.attrs, within.derive.helper(), known, errors);
@@ -76,6 +82,7 @@ impl<'a> Field<'a> {
             short: keys.value("short", errors).map(literal::character).and_then(|flag| errors.keep(flag).cloned()),
             keep_empty: keys.flag("keep_empty", errors),
             custom,
+            owner: within.owner,
             member,
         };
         field.check(&keys, errors);
@@ -103,7 +110,28 @@ impl<'a> Field<'a> {
 
     /// Writes what its value looks like, as `&'static Kind`.
     pub(crate) fn kind(&self, schema: &TokenStream) -> TokenStream {
-        let kind = self.kind.tokens(schema, self.ty, self.optional);
+        self.secret(schema, self.kind.tokens(schema, self.ty, self.optional, self.is_circular()))
+    }
+
+    /// Returns whether it is said to be secret, without a look at what its type says.
+    pub(crate) fn is_secret(&self) -> bool {
+        self.secret.is_some() || mentions(self.ty, kind::SECRET)
+    }
+
+    /// Writes a field that is secret where this one is.
+    pub(crate) fn guard(&self, schema: &TokenStream) -> TokenStream {
+        let circular = self.is_circular();
+        let kind = if circular { Kind::Any } else { Kind::Type };
+        let kind = self.secret(schema, kind.tokens(schema, self.ty, false, circular));
+        quote!(#schema::Field::new("", #kind))
+    }
+
+    /// Returns whether its type holds what it is in.
+    fn is_circular(&self) -> bool {
+        mentions(self.ty, "Self") || mentions(self.ty, &self.owner.to_string())
+    }
+
+    fn secret(&self, schema: &TokenStream, kind: TokenStream) -> TokenStream {
         match self.secret {
             Some(_) => quote!(&#schema::Kind::Secret(#kind)),
             None => kind,

@@ -2,23 +2,29 @@
 
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
-use syn::{Generics, Ident, Type, parse_quote};
+use syn::{Generics, Type, parse_quote};
 
 /// Asks a trait of each type parameter that is in one of the types.
 pub(crate) fn bounded(generics: &Generics, types: &[&Type], bound: &TokenStream) -> Generics {
     let mut generics = generics.clone();
     for param in generics.type_params_mut() {
-        if types.iter().any(|ty| mentions(ty.to_token_stream(), &param.ident)) {
+        let name = param.ident.to_string();
+        if types.iter().any(|ty| mentions(ty, &name)) {
             param.bounds.push(parse_quote!(#bound));
         }
     }
     generics
 }
 
-fn mentions(tokens: TokenStream, param: &Ident) -> bool {
+/// Returns whether a name is in a type.
+pub(crate) fn mentions(ty: &Type, name: &str) -> bool {
+    is_in(ty.to_token_stream(), name)
+}
+
+fn is_in(tokens: TokenStream, name: &str) -> bool {
     tokens.into_iter().any(|token| match token {
-        TokenTree::Group(group) => mentions(group.stream(), param),
-        TokenTree::Ident(ident) => ident == *param,
+        TokenTree::Group(group) => is_in(group.stream(), name),
+        TokenTree::Ident(ident) => ident == name,
         TokenTree::Punct(_) | TokenTree::Literal(_) => false,
     })
 }

@@ -1,10 +1,13 @@
 //! The kind of a field, as the expression that finds it.
 
 use proc_macro2::TokenStream;
-use quote::quote_spanned;
+use quote::{quote, quote_spanned};
 use syn::{GenericArgument, PathArguments, Type, spanned::Spanned};
 
-use crate::{errors::Errors, keys::Keys, place::at};
+use crate::{errors::Errors, generics::mentions, keys::Keys, place::at};
+
+/// The type whose values are never shown, which misc-core does not know.
+pub(crate) const SECRET: &str = "Secret";
 
 /// What decides the kind of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,24 +44,39 @@ impl Kind {
         matches!(self, Self::Type | Self::Nested | Self::Bytes)
     }
 
-    /// Writes the expression, of type `&'static Kind`, for a type of which an `Option` may be left out.
-    pub(crate) fn tokens(self, schema: &TokenStream, ty: &Type, optional: bool) -> TokenStream {
+    /// Writes the expression, of type `&'static Kind`, for a type of which an `Option` may be left out, and which is not asked
+    /// whether it is secret if it holds what it is in.
+    pub(crate) fn tokens(self, schema: &TokenStream, ty: &Type, optional: bool, circular: bool) -> TokenStream {
         let span = at(ty.span());
+        let guarded = |kind: TokenStream| guarded(schema, &quote!(&#schema::Kind::#kind), ty, !circular);
         match (self, inside_option(ty).filter(|_| optional)) {
             (Self::Type | Self::Bytes | Self::Text | Self::Duration, Some(inner)) => {
-                let inner = self.tokens(schema, inner, false);
+                let inner = self.tokens(schema, inner, false, circular);
                 quote_spanned!(span=> &#schema::Kind::Optional(#inner))
             }
-            (Self::Type, _) => probe(schema, ty),
+            (Self::Type, _) => self::guarded(schema, &probe(schema, ty), ty, false),
             (Self::Nested, _) => quote_spanned!(span=> &<#ty as #schema::Describe>::KIND),
             (Self::Bytes, _) => {
                 let number = probe(schema, ty);
                 quote_spanned!(span=> &#schema::Kind::Bytes(#number))
             }
-            (Self::Text, _) => quote_spanned!(span=> &#schema::Kind::Text),
-            (Self::Duration, _) => quote_spanned!(span=> &#schema::Kind::Duration),
-            (Self::Any, _) => quote_spanned!(span=> &#schema::Kind::Any),
+            (Self::Text, _) => guarded(quote!(Text)),
+            (Self::Duration, _) => guarded(quote!(Duration)),
+            (Self::Any, _) => guarded(quote!(Any)),
         }
+    }
+}
+
+/// Writes a kind, secret if a value of the type has a `Secret` in it, which may be asked of the type. One that does not
+/// describe itself cannot tell: there, the name counts.
+fn guarded(schema: &TokenStream, kind: &TokenStream, ty: &Type, ask: bool) -> TokenStream {
+    let asked = ask.then(|| probe(schema, ty));
+    let named = mentions(ty, SECRET).then(|| quote!(&#schema::Kind::Secret(&#schema::Kind::Any)));
+    let guards: Vec<TokenStream> =
+        asked.into_iter().chain(named).map(|kind| quote!(#schema::Field::new("", #kind))).collect();
+    match &*guards {
+        [] => kind.clone(),
+        guards => quote_spanned!(at(ty.span())=> &#schema::guarded(#kind, &[#(#guards),*])),
     }
 }
 

@@ -62,8 +62,8 @@ use self::{container::Container, derive::Derive};
 /// holds, has those and `secret` alone. A type that does not describe itself is taken as it is: anything goes until serde
 /// reads it.
 ///
-/// The rules of a type hold for each field of it, also without `nested`, and inside of `Option`, `Vec` and maps; not for a
-/// field that is read `with` a function, nor for a type parameter of which no field is `nested`.
+/// The rules of a type hold for each field of it, also without `nested`, and inside of `Option`, `Box`, `Secret`, lists, sets
+/// and maps; not for a field that is read `with` a function, nor for a type parameter of which no field is `nested`.
 ///
 /// # From serde
 ///
@@ -72,15 +72,18 @@ use self::{container::Container, derive::Derive};
 /// neighbours, and their rules hold. `transparent` shows the one field, `from` and `try_from` the type that is read instead.
 /// A field that is read `with` a function may be anything, unless a key above says what.
 ///
+/// A `Secret` is never shown, whatever is said of its field, or of what holds it. In a type that does not describe itself, it is
+/// known by its name.
+///
 /// An enum is a choice of names if its variants hold nothing. With `#[serde(tag = "kind")]`, each variant brings its keys,
 /// whose rules only a `validate` of the enum itself calls. Anything goes where serde tells variants apart in another way, or
-/// lets one of them take the rest.
+/// lets one of them take the rest, and all of it is secret if one of them has a `Secret`.
 ///
 /// # Limits
 ///
-/// Which keys there are is known when the program is compiled, so a type that holds itself needs `kind = Kind::Any`. A field
-/// whose type depends on a type parameter asks the parameter to describe itself, unless the field is a `text`, a `duration`
-/// or read by a function.
+/// Which keys there are is known when the program is compiled, so a type that holds itself needs `kind = Kind::Any`; an enum of
+/// which anything goes does so only if it holds itself by way of another type. A field whose type depends on a type parameter
+/// asks the parameter to describe itself, unless the field is a `text`, a `duration` or read by a function.
 #[proc_macro_derive(Config, attributes(config))]
 pub fn config(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);

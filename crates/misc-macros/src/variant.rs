@@ -28,8 +28,8 @@ pub(crate) enum Content<'a> {
     Fields(Vec<Field<'a>>),
     /// One value, with its keys beside the tag.
     Value(Field<'a>),
-    /// What only serde knows.
-    Unknown,
+    /// What only serde knows how to read.
+    Unknown(Vec<Field<'a>>),
 }
 
 /// How the variants of an enum are named, and their fields.
@@ -41,7 +41,12 @@ pub(crate) struct Rules {
 
 impl<'a> Variant<'a> {
     /// Reads a variant, unless serde skips it.
-    pub(crate) fn read(variant: &'a syn::Variant, rules: Rules, within: Within, errors: &mut Errors) -> Option<Self> {
+    pub(crate) fn read(
+        variant: &'a syn::Variant,
+        rules: Rules,
+        within: Within<'a>,
+        errors: &mut Errors,
+    ) -> Option<Self> {
         let serde = Serde::read(&variant.attrs);
         refuse_keys(variant, within, errors);
         if serde.has_any(&["skip", "skip_deserializing"]) {
@@ -68,33 +73,39 @@ impl<'a> Variant<'a> {
         quote!(#schema::Variant::new(#name, #docs) #aliases #fields)
     }
 
+    /// Returns the fields whose keys it has.
     pub(crate) fn fields(&self) -> &[Field<'a>] {
+        if let Content::Unknown(_) = self.content { &[] } else { self.held() }
+    }
+
+    /// Returns all that it holds, wherever that is written.
+    pub(crate) fn held(&self) -> &[Field<'a>] {
         match &self.content {
-            Content::Fields(fields) => fields,
+            Content::Fields(fields) | Content::Unknown(fields) => fields,
             Content::Value(field) => std::slice::from_ref(field),
-            Content::Nothing | Content::Unknown => &[],
+            Content::Nothing => &[],
         }
     }
 }
 
 impl<'a> Content<'a> {
-    fn read(fields: &'a Fields, serde: &Serde, within: Within, errors: &mut Errors) -> Self {
+    fn read(fields: &'a Fields, serde: &Serde, within: Within<'a>, errors: &mut Errors) -> Self {
         let alone = matches!(fields, Fields::Unnamed(_));
         let mut read = Field::all(fields, Within { alone, ..within }, errors);
         match fields {
-            _ if serde.has_any(&["untagged", "with", "deserialize_with"]) => Self::Unknown,
+            _ if serde.has_any(&["untagged", "with", "deserialize_with"]) => Self::Unknown(read),
             Fields::Unit => Self::Nothing,
             Fields::Named(_) => Self::Fields(read),
-            Fields::Unnamed(all) => match read.pop() {
-                Some(field) if all.unnamed.len() == 1 => Self::Value(field.flattened()),
-                _ => Self::Unknown,
-            },
+            Fields::Unnamed(all) if all.unnamed.len() == 1 && read.len() == 1 => {
+                Self::Value(read.remove(0).flattened())
+            }
+            Fields::Unnamed(_) => Self::Unknown(read),
         }
     }
 }
 
 /// Variants are named and documented by serde and by comments alone.
-fn refuse_keys(variant: &syn::Variant, within: Within, errors: &mut Errors) {
+fn refuse_keys(variant: &syn::Variant, within: Within<'_>, errors: &mut Errors) {
     let helper = within.derive.helper();
     for attribute in variant.attrs.iter().filter(|attribute| attribute.path().is_ident(helper)) {
         errors.keep::<()>(Err(syn::Error::new_spanned(

@@ -58,7 +58,8 @@ fn hide(command: Command, hidden: &[Arg], note: &str) -> Command {
 fn facts(key: &Key, taken: Taken<'_>) -> Vec<String> {
     let mut facts = Vec::new();
     if key.secret {
-        facts.push(format!("(others on this machine can see it: prefer {}_FILE)", key.variable));
+        let file = taken.keys.file_variable(key).map(|file| format!(": prefer {file}")).unwrap_or_default();
+        facts.push(format!("(others on this machine can see it{file})"));
     } else if let Some(default) = fallback::of_key(key) {
         let default = as_typed(&masked(&default, key.field.kind));
         facts.push(format!("[default: {default}]"));

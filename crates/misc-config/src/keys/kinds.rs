@@ -23,40 +23,67 @@ pub(crate) fn bare(kind: &'static Kind) -> Bare {
 
 /// Finds the kind of what is below a key, or at a place in a list.
 pub(crate) fn below(kind: &'static Kind, part: &str) -> Option<&'static Kind> {
-    kinds_below(kind, part).first().copied()
+    all_below(kind, part).first().map(|below| below.kind)
 }
 
-/// Finds all kinds of what may be below a key: those of fields of that name before those of a map beside them.
-fn kinds_below(kind: &'static Kind, part: &str) -> Vec<&'static Kind> {
-    if let Kind::List(inside) | Kind::Map(inside) = bare(kind).kind {
-        return vec![inside];
+/// Finds all kinds of what may be below a key.
+pub(crate) fn kinds_below(kind: &'static Kind, part: &str) -> impl Iterator<Item = &'static Kind> {
+    all_below(kind, part).into_iter().map(|below| below.kind)
+}
+
+/// What may be below a key.
+#[derive(Clone, Copy)]
+struct Below {
+    kind: &'static Kind,
+    /// Whether it is in something flattened that is secret as a whole.
+    secret: bool,
+}
+
+/// Finds all that may be below a key: fields of that name before what is in a map beside them.
+fn all_below(kind: &'static Kind, part: &str) -> Vec<Below> {
+    match bare(kind).kind {
+        Kind::List(inside) | Kind::Map(inside) => return vec![Below { kind: inside, secret: false }],
+        Kind::Any => return vec![Below { kind: &Kind::Any, secret: false }],
+        _ => {}
     }
-    let (open, named): (Vec<&Field>, Vec<&Field>) = fields_of(kind).into_iter().partition(|field| field.flatten);
-    let named: Vec<_> = named.iter().filter(|field| field.name == part).map(|field| field.kind).collect();
+    let (open, named): (Vec<_>, Vec<_>) = fields_of(kind).into_iter().partition(|(field, _)| field.flatten);
+    let named: Vec<_> = named.iter().filter(|(field, _)| field.name == part).collect();
     match &*named {
-        [] => open.iter().flat_map(|field| kinds_below(field.kind, part)).collect(),
-        _ => named,
+        [] => open.into_iter().flat_map(|(field, secret)| within(all_below(field.kind, part), secret)).collect(),
+        named => named.iter().map(|(field, secret)| Below { kind: field.kind, secret: *secret }).collect(),
     }
 }
 
-/// Lists the fields of a section, with those that stand beside them; of flattened ones, only maps are left.
-fn fields_of(kind: &'static Kind) -> Vec<&'static Field> {
+fn within(all: Vec<Below>, secret: bool) -> impl Iterator<Item = Below> {
+    all.into_iter().map(move |below| Below { secret: secret || below.secret, ..below })
+}
+
+/// Lists the fields of a section, with those that stand beside them, each with whether what it is flattened with is secret; of
+/// flattened ones, only maps are left.
+fn fields_of(kind: &'static Kind) -> Vec<(&'static Field, bool)> {
     let fields: Vec<&Field> = match bare(kind).kind {
         Kind::Struct(schema) => schema.fields.iter().collect(),
         Kind::Tagged { variants, .. } => variants.iter().flat_map(|variant| variant.fields).collect(),
         _ => Vec::new(),
     };
-    let beside = |field: &'static Field| match bare(field.kind).kind {
-        Kind::Struct(_) | Kind::Tagged { .. } if field.flatten => fields_of(field.kind),
-        _ => vec![field],
+    let beside = |field: &'static Field| {
+        let Bare { kind, secret, .. } = bare(field.kind);
+        let secret = secret && field.flatten;
+        match kind {
+            Kind::Struct(_) | Kind::Tagged { .. } if field.flatten => {
+                fields_of(kind).into_iter().map(|(field, inner)| (field, secret || inner)).collect()
+            }
+            _ => vec![(field, secret)],
+        }
     };
     fields.into_iter().flat_map(beside).collect()
 }
 
 /// Returns whether what a path leads to is secret.
 pub(crate) fn is_secret(kind: &'static Kind, parts: &[String]) -> bool {
-    let inside =
-        |(part, rest): (&String, &[String])| kinds_below(kind, part).into_iter().any(|kind| is_secret(kind, rest));
+    let inside = |(part, rest): (&String, &[String])| {
+        all_below(kind, part).into_iter().any(|below| below.secret || is_secret(below.kind, rest))
+    };
     bare(kind).secret || parts.split_first().is_some_and(inside)
 }
 
@@ -67,8 +94,8 @@ pub(crate) fn variant_of(variants: &'static [Variant], value: &Value) -> Option<
 }
 
 /// Names the keys of fields, with those that stand beside them.
-pub(crate) fn names(fields: &'static [Field]) -> Vec<&'static str> {
-    let names = |field: &'static Field| match bare(field.kind).kind {
+pub(crate) fn names(fields: &[Field]) -> Vec<&'static str> {
+    let names = |field: &Field| match bare(field.kind).kind {
         _ if !field.flatten => vec![field.name],
         Kind::Struct(schema) => names(schema.fields),
         Kind::Tagged { tag, variants } => {

@@ -1,10 +1,18 @@
 //! How a path is spelt as a variable and as a flag.
 
-/// Names the variable of a path: the prefix and the names, in capitals, with `_` between them.
+/// Spells what the names of variables begin with, as names are; what is in capitals is meant as it is.
+pub(super) fn prefix(given: &str) -> String {
+    match given.contains(char::is_lowercase) {
+        true => variable("", &[given]),
+        false => given.replace(|c: char| !c.is_alphanumeric(), "_"),
+    }
+}
+
+/// Names the variable of a path: the prefix, and the names in capitals, with `_` between them.
 pub(super) fn variable(prefix: &str, parts: &[&str]) -> String {
     let mut variable = String::with_capacity(prefix.len() + parts.iter().map(|part| part.len() + 2).sum::<usize>());
-    let prefix = Some(prefix).filter(|prefix| !prefix.is_empty());
-    for name in prefix.iter().chain(parts) {
+    variable.push_str(prefix);
+    for name in parts {
         if !variable.is_empty() {
             variable.push('_');
         }

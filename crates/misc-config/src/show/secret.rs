@@ -25,7 +25,7 @@ pub(crate) fn masked(value: &Value, kind: &'static Kind) -> Value {
             table.iter().map(|(name, inner)| (name.clone(), masked_entry(name, inner, kind))).collect(),
         ),
         // A text that should be a section may hold what the section would hide.
-        (_, kind) if hides(kind) => MASK.into(),
+        (_, kind) if kind.hides() => MASK.into(),
         (kind, _) => kind.clone(),
     };
     Value::new(value.origin().map(str::to_owned).as_ref(), kind)
@@ -39,9 +39,9 @@ pub(crate) fn masked_in(key: &Key, value: &Value) -> Value {
 fn masked_entry(name: &str, value: &Value, section: &'static Kind) -> Value {
     // Two variants may have the same key, and one of them a secret in it.
     let kinds = entry_kinds(section, name);
-    let first = kinds.iter().find(|kind| hides(kind)).or(kinds.first());
+    let first = kinds.iter().find(|kind| kind.hides()).or(kinds.first());
     // A key that nobody knows may be a secret with a slip in its name.
-    let unknown = if hides(section) { &Kind::Secret(&Kind::Any) } else { &Kind::Any };
+    let unknown = if section.hides() { &Kind::Secret(&Kind::Any) } else { &Kind::Any };
     masked(value, first.copied().unwrap_or(unknown))
 }
 
@@ -72,17 +72,10 @@ fn is_named(field: &Field, name: &str) -> bool {
     field.name == name || field.aliases.contains(&name)
 }
 
-/// Returns whether there may be a secret in a value of this kind.
-pub(crate) fn hides(kind: &Kind) -> bool {
-    match kind {
-        Kind::Secret(_) => true,
-        Kind::Optional(inner) | Kind::List(inner) | Kind::Map(inner) | Kind::Bytes(inner) => hides(inner),
-        Kind::Struct(schema) => schema.fields.iter().any(|field| hides(field.kind)),
-        Kind::Tagged { variants, .. } => {
-            variants.iter().flat_map(|variant| variant.fields).any(|field| hides(field.kind))
-        }
-        _ => false,
-    }
+/// Returns whether a text has a mask where a password was.
+pub(crate) fn is_masked(text: &str) -> bool {
+    let is_mask = |secret: &str| secret.trim_end_matches(ends) == MASK;
+    text.contains(&format!(":{MASK}@")) || parts(text).filter_map(parameter).any(|(_, secret)| is_mask(secret))
 }
 
 /// Masks passwords in a text: `postgres://shop:******@db/shop`, `jdbc:db://shop?password=******`.
@@ -95,16 +88,23 @@ pub(crate) fn without_passwords(text: &str) -> Cow<'_, str> {
 
 /// Masks what is behind the `=` of names such as `password` and `access_token`.
 fn without_parameters(text: &str) -> Cow<'_, str> {
-    let ends = |c: char| matches!(c, '&' | ';') || c.is_whitespace();
-    let parts = || text.split_inclusive(ends);
-    if !parts().any(|part| parameter(part).is_some()) {
+    if !parts(text).any(|part| parameter(part).is_some()) {
         return Cow::Borrowed(text);
     }
     let shown = |part| match parameter(part) {
         Some((name, secret)) => format!("{name}={MASK}{}", &secret[secret.trim_end_matches(ends).len()..]),
         None => part.to_owned(),
     };
-    Cow::Owned(parts().map(shown).collect())
+    Cow::Owned(parts(text).map(shown).collect())
+}
+
+/// Splits a text into what may be parameters, each with what ends it.
+fn parts(text: &str) -> impl Iterator<Item = &str> {
+    text.split_inclusive(ends)
+}
+
+fn ends(c: char) -> bool {
+    matches!(c, '&' | ';') || c.is_whitespace()
 }
 
 /// Splits a part of a text into a name that tells of a secret, and what is behind its `=`.

@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
-use bytesize::ByteSize;
+use bytesize::Unit;
 use misc_core::schema::Kind;
 
 use super::{DURATION, SIZE, TEXT, is_digits};
-use crate::{keys::bare, text, tree::ValueKind};
+use crate::{
+    keys::bare,
+    text::{self, is_padded},
+    tree::ValueKind,
+};
 
 /// Makes a value of the kind that a key wants; says what was expected where it is not.
 pub(super) fn scalar(value: &ValueKind, kind: &Kind) -> Result<Option<ValueKind>, String> {
@@ -100,8 +104,18 @@ fn size_from(value: &ValueKind, number: &'static Kind) -> Result<Option<ValueKin
     }
 }
 
-/// Reads a number of bytes, if it has no more than 64 bits.
+/// Reads a number of bytes, if it is a whole one of no more than 64 bits, and has no zero in front.
 fn size_of(text: &str) -> Option<u64> {
-    let with_unit = || text.parse::<ByteSize>().ok().map(|size| size.as_u64()).filter(|size| *size < u64::MAX);
-    text.parse().ok().or_else(with_unit)
+    let text = text.strip_prefix('+').unwrap_or(text);
+    let (number, unit) = text.split_at(text.find(|c: char| !matches!(c, '0'..='9' | '.')).unwrap_or(text.len()));
+    let bytes_each = match unit.trim_start() {
+        "" if number.contains('.') => return None,
+        "" => 1,
+        unit => unit.parse::<Unit>().ok()? * 1_u64,
+    };
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let parts_each = 10_u128.checked_pow(fraction.len().try_into().ok()?)?;
+    let parts = format!("{whole}{fraction}").parse::<u128>().ok()?.checked_mul(bytes_each.into())?;
+    let is_whole = parts.is_multiple_of(parts_each) && !is_padded(whole);
+    u64::try_from(parts / parts_each).ok().filter(|_| is_whole)
 }

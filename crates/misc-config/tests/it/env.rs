@@ -120,6 +120,30 @@ fn the_loader_may_say_another_prefix_or_none() {
 }
 
 #[test]
+fn a_prefix_is_spelt_as_all_names_are() {
+    let dir = Dir::new();
+    let file = dir.write("shop.yaml", "name: file");
+    dir.write("shop.prod.yaml", "name: profile");
+    let loader = |variables: &[(&'static str, &str)]| {
+        Settings::loader().env_prefix("shop-a").env_from(variables.iter().copied())
+    };
+    let named = ("SHOP_A_CONFIG", file.to_str().unwrap());
+    assert_eq!(loader(&[("SHOP_A_NAME", "a")]).load().unwrap().name.unwrap(), "a");
+    assert_eq!(loader(&[named]).load().unwrap().name.unwrap(), "file");
+    assert_eq!(loader(&[named, ("SHOP_A_PROFILE", "prod")]).load().unwrap().name.unwrap(), "profile");
+    let expected = "the variable `SHOP_A_NAM` belongs to no key; did you mean `SHOP_A_NAME`?";
+    check_warnings(loader(&[("SHOP_A_NAM", "x")]), &dir, &[expected]);
+    let report = loader(&[("SHOP_A_CONFIG", "none.yaml")]).load().unwrap_err().to_string();
+    assert!(report.contains("`SHOP_A_CONFIG` names it"), "{report}");
+    let capitals = [("S3X_NAME", "a"), ("S3X_CONFIG", file.to_str().unwrap()), ("S3X_GREETING", "b")];
+    let settings = Settings::loader().env_prefix("S3X").env_from(capitals).load().unwrap();
+    assert_eq!((settings.name.as_deref(), settings.greeting.as_deref()), (Some("file"), Some("b")));
+    dir.write("secrets/shop_a_greeting", "secret");
+    let settings = loader(&[]).secrets_dir(dir.path().join("secrets")).load().unwrap();
+    assert_eq!(settings.greeting.unwrap(), "secret");
+}
+
+#[test]
 fn booleans_have_all_their_usual_names() {
     for word in ["true", "1", "yes", "on", "TRUE", "Yes", " on "] {
         check("APP_DEBUG", word, |it| it.debug, Some(true));
@@ -266,6 +290,26 @@ fn a_key_that_ends_like_a_named_file_is_a_key() {
 }
 
 #[test]
+fn no_file_is_advised_whose_variable_is_another_keys() {
+    #[derive(Debug, Deserialize, Config)]
+    #[config(env_prefix = "APP")]
+    struct Login {
+        password: Secret<String>,
+        password_file: Option<String>,
+        token: Secret<String>,
+    }
+    let shown =
+        |flag: &str| Login::loader().env_from([("X", "")]).cli_from(["shop", flag]).load().unwrap_err().to_string();
+    for flag in ["--help", "--config-template"] {
+        let shown = shown(flag);
+        assert!(shown.contains("APP_TOKEN_FILE"), "{shown}");
+        assert!(!shown.contains("prefer APP_PASSWORD_FILE") && !shown.contains("better: APP_PASSWORD_FILE"), "{shown}");
+    }
+    let told = "(others on this machine can see it)";
+    assert!(shown("--help").contains(told), "{}", shown("--help"));
+}
+
+#[test]
 fn a_dotenv_file_is_read_if_it_is_there() {
     let dir = Dir::new();
     assert_eq!(Settings::loader().dotenv(dir.path().join("none")).load().unwrap(), Settings::default());
@@ -314,6 +358,31 @@ fn files_of_a_secrets_directory_are_called_after_keys() {
     assert_eq!(settings.log_level.as_deref(), Some("app_log_level"));
     assert_eq!(settings.database.pool_size, Some(5));
     assert_eq!(settings.database.http2_only, Some(true));
+}
+
+#[test]
+fn a_file_of_a_secrets_directory_may_be_called_as_the_path_of_its_key() {
+    #[derive(Debug, Deserialize, Config)]
+    #[config(env_prefix = "APP")]
+    struct Outer {
+        #[config(nested)]
+        inner: Settings,
+    }
+    let dir = Dir::new();
+    let paths = [("database.poolSize", "5"), ("database.readReplica.max-idle", "6"), ("logLevel", "7")];
+    for (path, value) in paths {
+        dir.write(&format!("bare/{path}"), value);
+        dir.write(&format!("nested/inner.{path}"), value);
+    }
+    dir.write("nested/inner.port", "80");
+    let bare = Settings::loader().secrets_dir(dir.path().join("bare")).load().unwrap();
+    let nested = Outer::loader().secrets_dir(dir.path().join("nested")).load().unwrap().inner;
+    for settings in [&bare, &nested] {
+        assert_eq!(settings.database.pool_size, Some(5));
+        assert_eq!(settings.database.read_replica.max_idle, Some(6));
+        assert_eq!(settings.log_level.as_deref(), Some("7"));
+    }
+    assert_eq!(nested.port, Some(80));
 }
 
 #[test]

@@ -4,6 +4,7 @@
 mod watched;
 
 use std::{
+    collections::BTreeMap,
     future::pending,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -148,6 +149,55 @@ async fn the_log_names_the_keys_that_changed_and_no_value() {
 #[tokio::test]
 async fn what_has_not_changed_is_no_new_version() {
     check(&pool(1), "success", "configuration reloaded, nothing has changed").await;
+}
+
+#[tokio::test]
+async fn what_is_set_to_nothing_has_changed_where_nothing_set_is_something() {
+    #[derive(Debug, serde::Deserialize, Config)]
+    struct Limits {
+        #[serde(default = "five")]
+        max: Option<u32>,
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "serde wants the type of the field")]
+    fn five() -> Option<u32> {
+        Some(5)
+    }
+
+    let (centre, metrics, logs) = (Centre::saying("{}"), Metrics::new(), Logs::capture());
+    let (live, reloader) = Limits::loader().source(centre.clone()).live().await.unwrap();
+    let app = TestApp::start(App::new("test").with(reloader).meter(metrics.meter())).await;
+    for (reloads, (text, max)) in (1_u32..).zip([(r#"{ "max": null }"#, None), ("{}", Some(5))]) {
+        centre.say(text);
+        app.handle().reload();
+        metrics.until("config_reloads_total", &[("outcome", "success")], f64::from(reloads)).await;
+        assert_eq!(live.get().max, max, "{text}");
+    }
+    logs.assert_logged("configuration reloaded changed=max");
+    logs.assert_not_logged("nothing has changed");
+    app.stop().await.assert_clean().await;
+}
+
+#[tokio::test]
+async fn the_log_names_keys_without_the_passwords_in_them() {
+    #[derive(Debug, serde::Deserialize, Config)]
+    struct Weights {
+        #[serde(default)]
+        weights: BTreeMap<String, u8>,
+    }
+
+    let (centre, metrics, logs) = (Centre::saying("{}"), Metrics::new(), Logs::capture());
+    let (live, reloader) = Weights::loader().source(centre.clone()).live().await.unwrap();
+    let app = TestApp::start(App::new("test").with(reloader).meter(metrics.meter())).await;
+    for (reloads, weight) in (1_u32..).zip([1, 2]) {
+        centre.say(&format!(r#"{{ "weights": {{ "db://shop:hunter2@h": {weight} }} }}"#));
+        app.handle().reload();
+        metrics.until("config_reloads_total", &[("outcome", "success")], f64::from(reloads)).await;
+        assert_eq!(live.get().weights.values().copied().collect::<Vec<_>>(), [weight]);
+    }
+    logs.assert_logged("configuration reloaded changed=weights.db://shop:******@h");
+    logs.assert_not_logged("hunter2");
+    app.stop().await.assert_clean().await;
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! Rules between keys: of the derive, of garde, of the loader.
 
-use misc_config::{Config, Invalid};
+use std::collections::{BTreeSet, HashSet, VecDeque};
+
+use misc_config::{Config, Invalid, Secret, Zeroize};
 use serde::Deserialize;
 
 /// The settings of a shop.
@@ -26,7 +28,7 @@ impl Shop {
 }
 
 /// Connections to keep.
-#[derive(Debug, Deserialize, Config)]
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Config)]
 #[config(validate)]
 struct Pool {
     #[config(default = 1)]
@@ -73,6 +75,46 @@ fn all_rules_that_are_broken_are_told_with_the_origin_of_the_value() {
             "pools.1.min: 11 is above `max`, 10 (POOLS)",
         ],
     );
+}
+
+#[derive(Debug, Deserialize, Config)]
+struct Containers {
+    #[config(nested)]
+    #[serde(default)]
+    queue: VecDeque<Pool>,
+    #[config(nested)]
+    #[serde(default)]
+    sorted: BTreeSet<Pool>,
+    #[config(nested)]
+    #[serde(default)]
+    hashed: HashSet<Pool>,
+    #[config(nested)]
+    hidden: Option<Secret<Pool>>,
+}
+
+impl Zeroize for Pool {
+    fn zeroize(&mut self) {
+        (self.min, self.max) = (0, 0);
+    }
+}
+
+#[test]
+fn rules_hold_in_all_containers() {
+    let pools = r#"[{"min": 1}, {"min": 13}, {"min": 11}]"#;
+    let variables = [("QUEUE", pools), ("SORTED", pools), ("HASHED", pools), ("HIDDEN_MIN", "12")];
+    let error = Containers::loader().env_from(variables).load().unwrap_err();
+    let told = error.problems().iter().map(|problem| format!("{}: {}", problem.path(), problem.message()));
+    let expected = [
+        "queue.1.min: 13 is above `max`, 10",
+        "queue.2.min: 11 is above `max`, 10",
+        "sorted.min: 11 is above `max`, 10",
+        "sorted.min: 13 is above `max`, 10",
+        "hashed.min: 11 is above `max`, 10",
+        "hashed.min: 13 is above `max`, 10",
+        "hidden.min: is not valid (the reason is not shown: it has a secret in it)",
+    ];
+    assert_eq!(told.collect::<Vec<_>>(), expected);
+    assert_eq!(error.problems()[2].origin(), Some("SORTED"));
 }
 
 #[cfg(feature = "garde")]

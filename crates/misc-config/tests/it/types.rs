@@ -78,6 +78,9 @@ fn numbers_may_be_written_as_integers_and_as_texts() {
     check_only("0.1", "0.1", 0.1_f32);
     check_only("3", "3", 3.0_f32);
     check_only("'2.5'", "2.5", 2.5_f64);
+    check_only("'0'", "0", 0.0_f64);
+    check_only("'-0.5'", "-0.5", -0.5_f64);
+    check_only("'1e-05'", "1e-05", 1e-5_f64);
     check_only("1e300", "1e300", 1e300_f64);
     check_only("-.inf", "-inf", f64::NEG_INFINITY);
     check_only(".inf", "inf", f32::INFINITY);
@@ -141,6 +144,11 @@ fn sizes_may_have_units() {
     check("10mib", 10 << 20);
     check("10MB", 10_000_000);
     check("1.5KiB", 1_536);
+    check(".5KiB", 512);
+    check("0.001KB", 1);
+    check("4.350KB", 4_350);
+    check("9007199254740993B", 9_007_199_254_740_993);
+    check("18446744073709551615B", u64::MAX);
     check("512B", 512);
     check("3GiB", 3 << 30);
     check("2TB", 2_000_000_000_000);

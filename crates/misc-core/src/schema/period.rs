@@ -23,8 +23,7 @@ pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duratio
     let text = Cow::<str>::deserialize(deserializer)?;
     let period = humantime::parse_duration(&text).ok().filter(|period| !period.is_zero());
     period.ok_or_else(|| {
-        let expected = "write one above 0, such as `10s` or `1h30m`";
-        D::Error::custom(format_args!("`{text}` is no span of time; {expected}"))
+        D::Error::custom(format_args!("`{text}` is no span of time; write one above 0, such as `10s` or `1h30m`"))
     })
 }
 
@@ -32,9 +31,9 @@ pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duratio
 pub mod optional {
     use std::time::Duration;
 
-    use serde::{Deserialize, Deserializer, Serializer};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-    #[derive(Deserialize)]
+    #[derive(Serialize, Deserialize)]
     struct Period(#[serde(with = "super")] Duration);
 
     /// Writes a span of time, or that there is none.
@@ -42,10 +41,7 @@ pub mod optional {
     /// # Errors
     /// Those of the serializer.
     pub fn serialize<S: Serializer>(period: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
-        match period {
-            Some(period) => super::serialize(period, serializer),
-            None => serializer.serialize_none(),
-        }
+        period.map(Period).serialize(serializer)
     }
 
     /// Reads a span of time, or that there is none.

@@ -87,6 +87,54 @@ fn variants_that_take_the_rest_leave_names_open() {
     check::<Store>("any");
 }
 
+#[derive(Describe, Deserialize)]
+struct Login {
+    #[describe(secret)]
+    pin: u16,
+}
+
+#[test]
+fn other_enums_are_secret_where_a_variant_is() {
+    #[derive(Describe, Deserialize)]
+    enum External {
+        Plain,
+        Login(Login),
+    }
+    check::<External>("secret(any)");
+
+    #[derive(Describe, Deserialize)]
+    #[serde(untagged)]
+    enum Untagged {
+        Pair(u8, Option<Login>),
+        Name(String),
+    }
+    check::<Untagged>("secret(any)");
+
+    #[derive(Describe, Deserialize)]
+    #[serde(tag = "kind")]
+    enum Partly {
+        Login {
+            #[describe(secret)]
+            pin: u16,
+        },
+        #[serde(other)]
+        Rest,
+    }
+    check::<Partly>("secret(any)");
+}
+
+#[test]
+fn other_enums_that_hold_themselves_need_no_word_about_that() {
+    #[derive(Describe, Deserialize)]
+    #[expect(clippy::use_self, reason = "it may be called either way")]
+    enum Tree {
+        Leaf(u8),
+        Node(Vec<Self>),
+        Named(HashMap<String, Box<Tree>>),
+    }
+    check::<Tree>("any");
+}
+
 #[test]
 fn other_enums_are_anything() {
     #[derive(Describe, Deserialize)]

@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
+use misc_core::schema::{self, Kind};
 use misc_macros::Describe;
 use serde::Deserialize;
 
@@ -11,6 +12,20 @@ use crate::show::check;
 #[derive(Deserialize)]
 #[expect(dead_code, reason = "only its type counts")]
 struct Silent(u8);
+
+/// Says that it is secret.
+#[derive(Deserialize)]
+#[expect(dead_code, reason = "only its type counts")]
+struct Hidden(u8);
+
+impl schema::Describe for Hidden {
+    const KIND: Kind = Kind::Secret(&u8::KIND);
+}
+
+/// Says so by its name alone.
+#[derive(Deserialize)]
+#[expect(dead_code, reason = "only its name counts")]
+struct Secret(u8);
 
 #[derive(Deserialize, Describe)]
 #[expect(dead_code, reason = "only its schema counts")]
@@ -104,6 +119,20 @@ fn kinds_are_said_where_types_do_not() {
     check_field!("size: bytes(0..=65535)? optional": #[describe(bytes)] size: Option<u16>);
     check_field!("password: secret(text)": #[describe(secret)] password: String);
     check_field!("password: secret(text?) optional": #[describe(secret, text)] password: Option<Silent>);
+}
+
+#[test]
+fn secrets_stay_secret_whatever_is_said() {
+    fn read<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(reader: D) -> Result<T, D::Error> {
+        T::deserialize(reader)
+    }
+    check_field!("pin: secret(0..=255)": pin: Hidden);
+    check_field!("pin: secret(any)": #[serde(deserialize_with = "read")] pin: Hidden);
+    check_field!("pins: secret(any)": #[serde(deserialize_with = "read")] pins: Vec<Option<Hidden>>);
+    check_field!("pin: secret(text)? optional": #[describe(text)] pin: Option<Hidden>);
+    check_field!("pin: secret(any)? optional": pin: Option<Secret>);
+    check_field!("pins: secret(any)": pins: HashMap<String, Secret>);
+    check_field!("pins: secret(duration)": #[describe(duration)] pins: Vec<Secret>);
 }
 
 #[test]

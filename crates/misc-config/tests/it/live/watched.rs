@@ -175,3 +175,58 @@ async fn what_a_link_leads_to_is_followed() {
     }
     watched.end().await;
 }
+
+/// Makes a link, also where one is there, as `ln -sfn` does.
+#[cfg(unix)]
+fn link(link: &Path, target: &str) {
+    let new = link.with_extension("new");
+    std::os::unix::fs::symlink(target, &new).and_then(|()| fs::rename(new, link)).expect("it can be made");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_link_in_the_middle_of_a_path_is_followed() {
+    let release = |root: &Path, size: u32| {
+        write(&root.join(format!("releases/{size}/conf/pool.json")), size);
+        link(&root.join("current"), &format!("releases/{size}"));
+    };
+    let prepare = |file: &Path| release(file.ancestors().nth(3).unwrap(), 1);
+    let mut watched = Watched::start("current/conf/pool.json", prepare).await;
+    for size in 2..5 {
+        release(watched.directory.path(), size);
+        watched.check(size).await;
+    }
+    watched.end().await;
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn links_to_links_are_followed() {
+    let middle = |root: &Path, size: u32| {
+        write(&root.join(format!("b/{size}.json")), size);
+        link(&root.join("a/middle.json"), &format!("../b/{size}.json"));
+    };
+    let prepare = |file: &Path| {
+        let root = file.parent().unwrap();
+        fs::create_dir(root.join("a")).unwrap();
+        middle(root, 1);
+        link(file, "a/middle.json");
+    };
+    let mut watched = Watched::start("pool.json", prepare).await;
+    for size in 2..5 {
+        middle(watched.directory.path(), size);
+        watched.check(size).await;
+    }
+    watched.end().await;
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn links_that_lead_to_themselves_are_given_up() {
+    let mut watched = Watched::start("loop/pool.json", |_| {}).await;
+    link(&watched.directory.path().join("loop"), "loop");
+    fs::remove_file(watched.directory.path().join("loop")).unwrap();
+    write(&watched.file, 2);
+    watched.check(2).await;
+    watched.end().await;
+}

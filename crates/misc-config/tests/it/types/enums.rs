@@ -1,6 +1,6 @@
 //! Enums, in all the ways in which serde tells variants apart.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
 use misc_config::{Config, Format, Layer, Loader};
 use serde::Deserialize;
@@ -106,6 +106,92 @@ fn a_tag_in_one_place_leaves_out_the_keys_of_others_below() {
     assert_eq!(loaded.map_err(|error| error.to_string()), Ok(stored(memory(5, false))));
     let loaded = Stored::loader().layer(below).layer(layer("store: {options: {block: 2KiB}}")).load();
     assert_eq!(loaded.map_err(|error| error.to_string()), Ok(stored(disk(60, 2_048))));
+}
+
+/// Loads layers of YAML, the lowest first, and returns what is wrong.
+fn load_layers(layers: &[&str]) -> Result<Stored, String> {
+    let layer = |(place, yaml): (usize, &&str)| Layer::parse(format!("{}", place + 1), Format::Yaml, yaml).unwrap();
+    let loader = layers.iter().enumerate().map(layer).fold(Stored::loader(), Loader::layer);
+    loader.load().map_err(|error| {
+        let told = error.problems().iter().map(|problem| {
+            format!("{}: {} ({})", problem.path(), problem.message(), problem.origin().unwrap_or("nowhere"))
+        });
+        told.collect::<Vec<_>>().join("\n")
+    })
+}
+
+#[test]
+fn a_tag_in_one_place_tells_what_the_keys_of_all_others_are() {
+    let (keys, tag) = ("store: {path: /a, options: {blokc: 1KiB}}", "store: {kind: disk}");
+    let wrong = |layer: u8| Err(format!("store.options.blokc: is not a key ({layer}:1:36)"));
+    assert_eq!(load_layers(&[keys, tag]), wrong(1));
+    assert_eq!(load_layers(&[tag, keys]), wrong(2));
+    let variable = Stored::loader().layer(Layer::parse("1", Format::Yaml, keys).unwrap());
+    let error = variable.env_from([("STORE_KIND", "disk")]).load().unwrap_err();
+    assert_eq!(error.problems()[0].path(), "store.options.blokc");
+}
+
+#[test]
+fn what_another_variant_reads_in_a_lower_place_does_not_count() {
+    let (keys, tag) = ("store: {path: /a, options: {block: 1KiB}}", "store: {kind: memory, entries: 5}");
+    assert_eq!(load_layers(&[keys, tag]), Ok(stored(memory(5, false))));
+    let told = "store.options.block: is not a key (2:1:36)\nstore.path: is not a key where `kind` is `memory` (2:1:15)";
+    assert_eq!(load_layers(&[tag, keys]), Err(told.to_owned()));
+}
+
+#[derive(Debug, PartialEq, Deserialize, Config)]
+struct Queues {
+    #[config(nested)]
+    queue: Queue,
+}
+
+#[derive(Debug, PartialEq, Deserialize, Config)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+enum Queue {
+    Kept {
+        #[config(nested)]
+        at: At,
+    },
+    Lost {
+        size: u8,
+    },
+    Open(BTreeMap<String, u8>),
+}
+
+#[derive(Debug, PartialEq, Deserialize, Config)]
+struct At {
+    #[serde(alias = "dir")]
+    path: String,
+}
+
+#[test]
+fn other_names_of_keys_are_known_whichever_place_says_the_tag() {
+    let layer = |yaml| Layer::parse("config.yaml", Format::Yaml, yaml).unwrap();
+    let check = |layers: [&'static str; 3]| {
+        let loaded = layers.into_iter().map(layer).fold(Queues::loader(), Loader::layer).load();
+        let expected = Queues { queue: Queue::Kept { at: At { path: text("/b") } } };
+        assert_eq!(loaded.map_err(|error| error.to_string()), Ok(expected), "{layers:?}");
+    };
+    check(["queue: {kind: kept}", "queue: {at: {path: /a}}", "queue: {at: {dir: /b}}"]);
+    check(["queue: {at: {path: /a}}", "queue: {at: {dir: /b}}", "queue: {kind: kept}"]);
+    check(["queue: {at: {dir: /a}}", "queue: {kind: kept, at: {path: /a}}", "queue: {at: {dir: /b}}"]);
+}
+
+#[test]
+fn a_variant_that_takes_any_key_does_not_let_the_others() {
+    let queue = |yaml: &str| format!("queue: {{{yaml}}}");
+    check_refused::<Queues>(
+        &queue("kind: lost, size: 1, sise: 2"),
+        "queue.sise: is not a key\n    at config.yaml:1:36\n    did you mean `queue.size`?",
+    );
+    let open = Queues { queue: Queue::Open(BTreeMap::from([(text("sise"), 2)])) };
+    check(&queue("kind: open, sise: 2"), &[], &open);
+}
+
+#[test]
+fn a_tagged_section_that_is_empty_is_one_in_which_nothing_is_set() {
+    assert_eq!(load_layers(&["store: {kind: off}", "store:"]), Ok(stored(Store::Off)));
+    assert_eq!(load_layers(&["store: {kind: off}\nspare:"]), Ok(stored(Store::Off)));
 }
 
 #[test]
