@@ -18,7 +18,7 @@ use crate::{
     explain::{Explanation, explain},
     file,
     format::{self, Format, Limits},
-    keys::{Keys, is_secret, rank},
+    keys::{Keys, bare, is_secret, rank},
     layer::{Layer, to_json},
     mask::Secrets,
     merge::merge,
@@ -71,14 +71,16 @@ pub(crate) struct Settled {
 
 impl Plan {
     pub(crate) fn of<T: Config>() -> Self {
+        // One that is read as another type may hold secrets which that one does not tell of: it has its keys all the same.
+        let kind = bare(const { &T::KIND }).kind;
         Self {
-            kind: const { &T::KIND },
+            kind,
             prefix: T::PREFIX.to_owned(),
             environment: None,
             files: Vec::new(),
             profile: None,
             layers: Vec::new(),
-            cli: Cli::new(T::NAME, T::VERSION, docs_of(&T::KIND)),
+            cli: Cli::new(T::NAME, T::VERSION, docs_of(kind)),
             args: None,
             precedence: vec![Place::Cli, Place::Source, Place::File, Place::Env],
             limits: Limits::default(),

@@ -119,8 +119,12 @@ mod notified {
     }
 
     /// Finds the first link on a path, and the path without it.
+    ///
+    /// On macOS not one of the system's in the root, such as `/var`: to watch that would be to watch all there is.
     fn first_link(path: &Path) -> Option<(PathBuf, PathBuf)> {
-        let above: Vec<&Path> = path.ancestors().collect();
+        let is_in_root = |link: &Path| link.parent().is_some_and(|up| up.has_root() && up.parent().is_none());
+        let above: Vec<&Path> =
+            path.ancestors().filter(|link| !(cfg!(target_os = "macos") && is_in_root(link))).collect();
         let (link, target) = above.into_iter().rev().find_map(|link| Some((link, fs::read_link(link).ok()?)))?;
         let target = link.parent().unwrap_or(link).join(target);
         let rest = path.strip_prefix(link).ok()?;

@@ -28,7 +28,8 @@ use serde::{Deserialize, Serialize};
 pub struct Config {
     /// Where to listen (`127.0.0.1:8080`).
     pub listen: Address,
-    /// How many connections may be open at once (10,000). More wait to be accepted.
+    /// How many connections may be open at once (10,000). More wait to be accepted; a server that stops accepts those who
+    /// wait, up to 1,024, and answers them.
     pub connections: NonZeroUsize,
     /// How many of them one IP address may have (any number). More are closed at once. Behind a proxy all clients have
     /// the address of the proxy.

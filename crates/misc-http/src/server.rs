@@ -10,7 +10,7 @@ use tokio::{
     time::{Instant, sleep, sleep_until, timeout},
 };
 use tower_service::Service;
-use tracing::{debug, warn};
+use tracing::warn;
 
 use crate::{
     body::Body,
@@ -172,9 +172,9 @@ where
         for _ in 0..BACKLOG {
             match at_once(incoming.accept()).await {
                 Some(Ok(accepted)) => admit(accepted),
-                // Of one client, or of the system; in either case the next one may be fine.
-                Some(Err(error)) => debug!(service = ctx.name(), %error, "a connection was not accepted"),
-                None => break,
+                // It concerns one client, which is gone.
+                Some(Err(error)) if is_of_client(&error) => {}
+                _ => break,
             }
         }
         drop(incoming);
@@ -255,11 +255,15 @@ struct Pause {
     failures: u32,
 }
 
+/// Tells whether it concerns one client, which is gone.
+fn is_of_client(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
 impl Pause {
     async fn after(&mut self, ctx: &Context, error: &io::Error) {
-        use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-        // These concern one client, which is gone.
-        if matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
+        if is_of_client(error) {
             // A listener that goes on like this does not keep its thread from others.
             return yield_now().await;
         }

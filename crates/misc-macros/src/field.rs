@@ -5,7 +5,15 @@ use quote::quote;
 use syn::{Ident, LitChar, LitStr, Member, Type, ext::IdentExt};
 
 use crate::{
-    derive::Derive, docs, errors::Errors, generics::mentions, keys::Keys, kind, kind::Kind, literal, rename::Rule,
+    derive::Derive,
+    docs,
+    errors::Errors,
+    generics::{mentions, mentions_own},
+    keys::Keys,
+    kind,
+    kind::Kind,
+    literal,
+    rename::Rule,
     serde::Serde,
 };
 
@@ -128,7 +136,7 @@ impl<'a> Field<'a> {
 
     /// Returns whether its type holds what it is in.
     fn is_circular(&self) -> bool {
-        mentions(self.ty, "Self") || mentions(self.ty, &self.owner.to_string())
+        mentions(self.ty, "Self") || mentions_own(self.ty, &self.owner.to_string())
     }
 
     fn secret(&self, schema: &TokenStream, kind: TokenStream) -> TokenStream {

@@ -18,13 +18,23 @@ pub(crate) fn bounded(generics: &Generics, types: &[&Type], bound: &TokenStream)
 
 /// Returns whether a name is in a type.
 pub(crate) fn mentions(ty: &Type, name: &str) -> bool {
-    is_in(ty.to_token_stream(), name)
+    is_in(ty.to_token_stream(), name, true)
 }
 
-fn is_in(tokens: TokenStream, name: &str) -> bool {
-    tokens.into_iter().any(|token| match token {
-        TokenTree::Group(group) => is_in(group.stream(), name),
-        TokenTree::Ident(ident) => ident == name,
-        TokenTree::Punct(_) | TokenTree::Literal(_) => false,
+/// Returns whether a name is in a type, and not that of something elsewhere, as in `other::Name`.
+pub(crate) fn mentions_own(ty: &Type, name: &str) -> bool {
+    is_in(ty.to_token_stream(), name, false)
+}
+
+fn is_in(tokens: TokenStream, name: &str, anywhere: bool) -> bool {
+    let mut is_behind = false;
+    tokens.into_iter().any(|token| {
+        let counts = anywhere || !is_behind;
+        is_behind = matches!(&token, TokenTree::Punct(punct) if punct.as_char() == ':');
+        match token {
+            TokenTree::Group(group) => is_in(group.stream(), name, anywhere),
+            TokenTree::Ident(ident) => counts && ident == name,
+            TokenTree::Punct(_) | TokenTree::Literal(_) => false,
+        }
     })
 }

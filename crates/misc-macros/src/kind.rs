@@ -54,7 +54,7 @@ impl Kind {
                 let inner = self.tokens(schema, inner, false, circular);
                 quote_spanned!(span=> &#schema::Kind::Optional(#inner))
             }
-            (Self::Type, _) => self::guarded(schema, &probe(schema, ty), ty, false),
+            (Self::Type, _) => undescribed(schema, &probe(schema, ty), ty),
             (Self::Nested, _) => quote_spanned!(span=> &<#ty as #schema::Describe>::KIND),
             (Self::Bytes, _) => {
                 let number = probe(schema, ty);
@@ -63,6 +63,23 @@ impl Kind {
             (Self::Text, _) => guarded(quote!(Text)),
             (Self::Duration, _) => guarded(quote!(Duration)),
             (Self::Any, _) => guarded(quote!(Any)),
+        }
+    }
+}
+
+/// Writes the kind that a type gives, secret if it does not describe itself, and has a `Secret` in it by its name.
+fn undescribed(schema: &TokenStream, kind: &TokenStream, ty: &Type) -> TokenStream {
+    if !mentions(ty, SECRET) {
+        return kind.clone();
+    }
+    let guarded = guarded(schema, kind, ty, false);
+    quote_spanned! {at(ty.span())=>
+        &const {
+            let mut inside: &#schema::Kind = #kind;
+            while let #schema::Kind::Optional(inner) | #schema::Kind::List(inner) | #schema::Kind::Map(inner) = inside {
+                inside = inner;
+            }
+            if let #schema::Kind::Any = inside { *#guarded } else { *#kind }
         }
     }
 }

@@ -104,7 +104,8 @@ fn size_from(value: &ValueKind, number: &'static Kind) -> Result<Option<ValueKin
     }
 }
 
-/// Reads a number of bytes, if it is a whole one of no more than 64 bits, and has no zero in front.
+/// Reads a number of bytes, of no more than 64 bits and without a zero in front: a part of a KiB may be one of a byte, too, and
+/// then it is rounded down.
 fn size_of(text: &str) -> Option<u64> {
     let text = text.strip_prefix('+').unwrap_or(text);
     let (number, unit) = text.split_at(text.find(|c: char| !matches!(c, '0'..='9' | '.')).unwrap_or(text.len()));
@@ -116,6 +117,6 @@ fn size_of(text: &str) -> Option<u64> {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     let parts_each = 10_u128.checked_pow(fraction.len().try_into().ok()?)?;
     let parts = format!("{whole}{fraction}").parse::<u128>().ok()?.checked_mul(bytes_each.into())?;
-    let is_whole = parts.is_multiple_of(parts_each) && !is_padded(whole);
-    u64::try_from(parts / parts_each).ok().filter(|_| is_whole)
+    let is_whole = bytes_each > 1 || parts.is_multiple_of(parts_each);
+    u64::try_from(parts / parts_each).ok().filter(|_| is_whole && !is_padded(whole))
 }

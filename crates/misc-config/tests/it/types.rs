@@ -145,6 +145,7 @@ fn sizes_may_have_units() {
     check("10MB", 10_000_000);
     check("1.5KiB", 1_536);
     check(".5KiB", 512);
+    check("1.2GiB", 1_288_490_188);
     check("0.001KB", 1);
     check("4.350KB", 4_350);
     check("9007199254740993B", 9_007_199_254_740_993);

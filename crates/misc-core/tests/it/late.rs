@@ -335,7 +335,7 @@ async fn a_group_is_restarted_once_who_did_not_yield_has_let_go() {
             sleep(millis(5)).await;
         }
         drop(release);
-        sleep(millis(100)).await;
+        sleep(secs(1)).await;
         handle.restart("group").await.expect("it lets go by now");
         assert_eq!(runs.load(Ordering::SeqCst), 2);
         handle.shutdown();

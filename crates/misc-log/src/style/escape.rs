@@ -72,6 +72,11 @@ impl Write for Escaped<'_> {
 }
 
 impl Place {
+    /// Tells whether a text may have an escape there.
+    pub(super) fn changes(self, text: &str) -> bool {
+        find_special(text.as_bytes(), self.is_quoted()).is_some()
+    }
+
     fn is_quoted(self) -> bool {
         matches!(self, Self::Json | Self::Quotes)
     }

@@ -1,5 +1,7 @@
 //! Lines of text.
 
+use std::fmt::{self, Write as _};
+
 use tracing::Level;
 
 use super::{
@@ -62,18 +64,27 @@ impl Look {
             Escaped { out, place: Place::Line }.push(name);
             out.push('=');
         });
-        if !matches!(value, Value::Text(text) if needs_quotes(text)) {
-            let start = out.len();
-            self.escape(out, value);
-            if !could_be_fields(&out[start..]) {
-                return;
-            }
+        match value {
+            Value::Text(text) if needs_quotes(text) => quote(out, text),
+            Value::Shown(shown) => self.show(out, shown),
+            value => self.escape(out, value),
+        }
+    }
+
+    /// Appends what a value shows of itself: once, as it need not be the same a second time.
+    fn show(self, out: &mut String, shown: fmt::Arguments<'_>) {
+        let start = out.len();
+        out.write_fmt(shown).unwrap_or_default();
+        if !self.place.changes(&out[start..]) && !could_be_fields(&out[start..]) {
+            return;
+        }
+        let shown = out.split_off(start);
+        self.escape(out, Value::Text(&shown));
+        if could_be_fields(&out[start..]) {
             // Written anew: which backslashes are its own, and which those of escapes, cannot be told any more.
             out.truncate(start);
+            quote(out, &shown);
         }
-        out.push('"');
-        Escaped { out, place: Place::Quotes }.push_value(value);
-        out.push('"');
     }
 
     pub(super) fn tail(self, out: &mut String, head: &Head<'_>) {
@@ -129,6 +140,12 @@ impl Look {
             out.push_str(color);
         }
     }
+}
+
+fn quote(out: &mut String, text: &str) {
+    out.push('"');
+    Escaped { out, place: Place::Quotes }.push(text);
+    out.push('"');
 }
 
 /// Tells whether a string could be taken for more than one value, or for none.

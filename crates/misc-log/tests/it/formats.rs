@@ -1,6 +1,7 @@
 //! How a line looks in each format.
 
 use std::{
+    cell::Cell,
     fmt,
     io::Write as _,
     process::{Command, Stdio},
@@ -212,6 +213,20 @@ fn a_value_with_backslashes_does_not_leave_its_quotes() {
         let debug = r#"debug="\"a =\\\\\\\" admin=true x\"""#;
         assert!(shown.contains(&format!(r#": in {quoted} {debug} lines="a\nb c=1""#)), "{format:?}: {shown}");
         assert!(shown.ends_with(&format!("in login{{{quoted}}}")), "{format:?}: {shown}");
+    }
+}
+
+#[test]
+fn a_value_is_shown_once() {
+    struct Once(Cell<bool>);
+    impl fmt::Display for Once {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            if self.0.replace(true) { Err(fmt::Error) } else { f.write_str("a b=1\n") }
+        }
+    }
+    for format in [Format::Compact, Format::Pretty, Format::Journald, Format::Json] {
+        let shown = line(format, || info!(once = %Once(Cell::new(false)), "in"));
+        assert!(shown.contains(r"b=1\n"), "{format:?}: {shown}");
     }
 }
 

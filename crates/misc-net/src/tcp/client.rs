@@ -24,13 +24,16 @@ use crate::{
 
 /// How long a connection has to last to count as one that works.
 const STABLE: Duration = Duration::from_secs(10);
+/// What is shorter was closed at once.
+const BRIEF: Duration = Duration::from_secs(1);
 
 /// Keeps one connection to a server open, and gives each new one to a handler.
 ///
 /// When the handler returns, fails or panics, or there is no connection, it connects again: after a delay chosen at
 /// random up to 100 ms, a bound that doubles with each attempt up to 30 s. A connection that has lasted for 10 s sets
 /// it back. The name of the server is looked up at each attempt; where it has several addresses, these are tried in
-/// order, and each attempt begins with the next: after a connection that has lasted, with the first again.
+/// order. An attempt begins with the next one after a failure, or a connection of less than 1 s, and with the first again
+/// after one that has lasted.
 ///
 /// The service is ready once it is connected for the first time; with [`lazy`](Self::lazy), at once. It fails only when
 /// [`ClientConfig::max_attempts`] says so, or the address is none. It belongs to those that keep an app running: where
@@ -193,7 +196,7 @@ where
         ctx.inspect("connected", move || handle.is_connected());
         self.check_address()?;
         let (mut backoff, mut failed) = (Backoff::default(), 0);
-        // Since the last connection that has lasted: one that was closed at once is no success of its address.
+        // Which addresses were of no use since a connection has lasted: one that was closed at once is none either.
         let mut attempt = 0;
         if self.lazy {
             ctx.ready();
@@ -202,19 +205,21 @@ where
             let Some(connected) = ctx.until_stopping(self.connect(attempt)).await else {
                 return Ok(());
             };
-            attempt += 1;
             match connected {
                 Ok(transport) => {
                     info!(service = ctx.name(), address = %self.config.address, failed, "connected");
                     failed = 0;
                     let since = Instant::now();
                     self.attend(&ctx, transport, &metrics).await;
-                    if since.elapsed() >= STABLE {
+                    let lasted = since.elapsed();
+                    if lasted >= STABLE {
                         (backoff, attempt) = (Backoff::default(), 0);
+                    } else if lasted < BRIEF {
+                        attempt += 1;
                     }
                 }
                 Err(error) => {
-                    failed += 1;
+                    (failed, attempt) = (failed + 1, attempt + 1);
                     metrics.failures.increment(1);
                     if self.config.max_attempts.is_some_and(|most| failed >= most.get()) {
                         let address = self.config.address.clone();

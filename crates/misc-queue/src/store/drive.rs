@@ -243,10 +243,10 @@ fn report(store: &Store, swept: &Swept, meter: &Meter) {
     }
 }
 
-/// Counts jobs at every third poll, or more rarely if it would take more than a hundredth of the time.
+/// Counts jobs at every third poll, or more rarely if it would take more than a hundredth of the time, or fails.
 async fn count(store: &Store, open: &Open, meter: &Meter) {
     let mut gauges = Gauges { meter, known: HashMap::new() };
-    let mut failures = 0;
+    let mut failures = 0_u32;
     let often = store.shared.config.poll * 3;
     loop {
         let begun = Instant::now();
@@ -258,13 +258,14 @@ async fn count(store: &Store, open: &Open, meter: &Meter) {
                 (begun.elapsed() * 100).clamp(often, often * RARELY)
             }
             Err(error) => {
-                failures += 1;
+                failures = failures.saturating_add(1);
                 if failures == 1 {
                     warn!(error = %one_line(&error), "cannot count jobs: metrics and health know no better than before");
                 } else {
                     store.shared.counted(None);
                 }
-                often
+                // Soon, since nobody knows how it is; but counting may be what is too much.
+                often * (1 << failures.min(3) >> 1)
             }
         };
         sleep(pause).await;

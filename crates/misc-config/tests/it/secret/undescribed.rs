@@ -153,3 +153,71 @@ fn what_is_read_as_another_type_is_secret_where_it_holds_a_secret() {
     check_hidden::<Only<Password>>("it: hunter2");
     check_hidden::<Only<Said>>("it: hunter2");
 }
+
+mod auth {
+    use super::*;
+
+    #[derive(Debug, Deserialize, Config)]
+    pub(super) struct Config {
+        password: Secret<String>,
+    }
+}
+
+/// It has the name of what it holds.
+mod outer {
+    use super::*;
+
+    #[derive(Debug, Deserialize, Config)]
+    #[serde(rename_all = "lowercase")]
+    #[expect(dead_code, reason = "only shown")]
+    pub(super) enum Config {
+        Auth(auth::Config),
+    }
+}
+
+#[test]
+fn a_name_that_both_have_hides_no_secret_from_us() {
+    check_hidden::<Only<outer::Config>>("it: {auth: {password: hunter2}}");
+}
+
+mod vault {
+    use super::*;
+
+    /// It describes itself, and is called as what it is not.
+    #[derive(Debug, Deserialize, Config)]
+    pub(super) struct Secret {
+        pub(super) path: String,
+    }
+}
+
+#[test]
+fn what_describes_itself_is_not_secret_by_its_name() {
+    let args = ["app", "--it-path", "here"];
+    let only = Only::<vault::Secret>::loader().cli_from(args).load().unwrap();
+    assert_eq!(only.it.path, "here");
+}
+
+#[derive(Debug, Deserialize, Config)]
+struct Raw {
+    port: u16,
+    password: String,
+}
+
+#[derive(Debug, Deserialize, Config)]
+#[serde(from = "Raw")]
+struct Made {
+    port: u16,
+    password: Secret<String>,
+}
+
+impl From<Raw> for Made {
+    fn from(raw: Raw) -> Self {
+        Self { port: raw.port, password: raw.password.into() }
+    }
+}
+
+#[test]
+fn what_is_made_of_another_type_has_the_keys_of_that() {
+    let made = Made::loader().env_from([("PORT", "1")]).cli_from(["app", "--password", "hunter2"]).load().unwrap();
+    assert_eq!((made.port, &**made.password.expose()), (1, "hunter2"));
+}
