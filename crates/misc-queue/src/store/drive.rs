@@ -265,7 +265,7 @@ async fn count(store: &Store, open: &Open, meter: &Meter) {
                     store.shared.counted(None);
                 }
                 // Soon, since nobody knows how it is; but counting may be what is too much.
-                often * (1 << failures.min(3) >> 1)
+                often * 2_u32.pow(failures.min(3) - 1)
             }
         };
         sleep(pause).await;
